@@ -1,0 +1,296 @@
+"""New objects → one durable pack, and a ref that is created or refused, never moved.
+
+The objects are built in memory as one pack stream, so that `git gc --prune=now` at the same time
+finds either nothing or a kept pack. Order: pack with `.keep`, create the ref, fsync, drop the
+`.keep`. Format: Documentation/gitformat-pack of git, version 2, undeltified objects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from xgit.errors import XgitError
+from xgit.git.plumbing import GitError, Repo, git_bytes, git_done, git_line, has_ref
+
+DIRECTORY_MODE = "40000"
+FILE_MODE = "100644"
+DURABLE = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync")
+KEEP_MARK = "xgit run "
+CROWDED_PACKS = 50  # git's own gc.autoPackLimit
+_KINDS = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
+
+
+class RefExists(XgitError):
+    """The ref that was to be created is there already."""
+
+
+class Pack:
+    """Objects on their way into a repository, addressed as git addresses them.
+
+    Args:
+        object_format: `sha1` or `sha256`, as the repository has it.
+    """
+
+    def __init__(self, object_format: str) -> None:
+        self._hash = object_format
+        self._entries: dict[str, bytes] = {}
+
+    def add(self, kind: str, data: bytes) -> str:
+        """Add one object and return its id; the same object twice is one object."""
+        digest = hashlib.new(self._hash, b"%s %d\0" % (kind.encode(), len(data)), usedforsecurity=False)
+        digest.update(data)
+        oid = digest.hexdigest()
+        if oid not in self._entries:
+            self._entries[oid] = _entry_header(_KINDS[kind], len(data)) + zlib.compress(data, 9)
+        return oid
+
+    def add_tree(self, files: Mapping[str, bytes]) -> str:
+        """Add the files, `/` in a name making directories, and return the id of their tree."""
+        entries: list[tuple[str, str, str]] = []
+        folders: dict[str, dict[str, bytes]] = {}
+        for path, content in files.items():
+            folder, _, rest = path.partition("/")
+            if rest:
+                folders.setdefault(folder, {})[rest] = content
+            else:
+                entries.append((FILE_MODE, path, self.add("blob", content)))
+        for folder, inside in folders.items():
+            entries.append((DIRECTORY_MODE, folder, self.add_tree(inside)))
+        return self.add("tree", _encode_tree(entries))
+
+    def splice_tree(self, raw: bytes, name: str, tree: str) -> str:
+        """Add the tree `raw` with the directory `name` set to `tree`; all else as it was."""
+        width = 32 if self._hash == "sha256" else 20
+        kept = [entry for entry in _decode_tree(raw, width) if entry[1] != name]
+        return self.add("tree", _encode_tree([*kept, (DIRECTORY_MODE, name, tree)]))
+
+    def stream(self) -> bytes:
+        """The whole pack, with its trailer."""
+        body = b"PACK" + (2).to_bytes(4, "big") + len(self._entries).to_bytes(4, "big")
+        body += b"".join(self._entries.values())
+        return body + hashlib.new(self._hash, body, usedforsecurity=False).digest()
+
+
+def _entry_header(kind: int, size: int) -> bytes:
+    """Type and inflated size: four bits of size in the first byte, seven in each further one."""
+    first = (kind << 4) | (size & 0x0F)
+    size >>= 4
+    header = bytearray()
+    while size:
+        header.append(first | 0x80)
+        first = size & 0x7F
+        size >>= 7
+    header.append(first)
+    return bytes(header)
+
+
+def _decode_tree(raw: bytes, width: int) -> Iterator[tuple[str, str, str]]:
+    at = 0
+    while at < len(raw):
+        space = raw.index(b" ", at)
+        end = raw.index(b"\0", space)
+        oid = raw[end + 1 : end + 1 + width]
+        yield raw[at:space].decode(), os.fsdecode(raw[space + 1 : end]), oid.hex()
+        at = end + 1 + width
+
+
+def _encode_tree(entries: list[tuple[str, str, str]]) -> bytes:
+    """Entries as (mode, name, id), in git's order: a directory sorts as if it ended in `/`."""
+
+    def order(entry: tuple[str, str, str]) -> bytes:
+        return os.fsencode(entry[1]) + (b"/" if entry[0] == DIRECTORY_MODE else b"")
+
+    return b"".join(
+        b"%s %s\0%s" % (mode.encode(), os.fsencode(name), bytes.fromhex(oid))
+        for mode, name, oid in sorted(entries, key=order)
+    )
+
+
+def commit_text(
+    *, tree: str, parents: tuple[str, ...], author: str, committer: str, message: str
+) -> bytes:
+    """A commit object; `author` and `committer` are whole identity lines."""
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+    lines += [f"author {author}", f"committer {committer}", "", message]
+    return os.fsencode("\n".join(lines))
+
+
+def tag_text(*, target: str, name: str, tagger: str, message: str) -> bytes:
+    """An annotated tag object of a commit."""
+    lines = [f"object {target}", "type commit", f"tag {name}", f"tagger {tagger}", "", message]
+    return os.fsencode("\n".join(lines))
+
+
+# ---------------------------------------------------------------- into the repository
+
+
+def store(repo: Repo, pack: Pack, ref: str, oid: str, *, owner: str) -> None:
+    """Put the pack on disk and create `ref` at `oid`; afterwards both survive a power cut.
+
+    Args:
+        owner: the id of the run, written into the `.keep` so that a dead run's is found.
+
+    Raises:
+        RefExists: there is such a ref already; nothing was changed but for a loose pack.
+        GitError: git could not write.
+    """
+    keep = store_pack(repo, pack.stream(), owner=owner)
+    try:
+        create_ref(repo, ref, oid)
+    finally:
+        keep.unlink(missing_ok=True)
+
+
+def store_pack(repo: Repo, stream: bytes, *, owner: str) -> Path:
+    """Put a pack on disk, kept from garbage collection, and return its `.keep`."""
+    mark = f"--keep={KEEP_MARK}{owner}"
+    said = git_line(
+        repo, *DURABLE, "index-pack", "--stdin", mark, "--strict", "--fix-thin", data=stream
+    )
+    folder = repo.common_dir / "objects" / "pack"
+    _sync_directory(folder)
+    return folder / f"pack-{said.split()[-1]}.keep"
+
+
+def create_ref(repo: Repo, ref: str, oid: str) -> None:
+    """Create `ref`, durably.
+
+    Raises:
+        RefExists: it exists already.
+        GitError: git could not write it.
+    """
+    done = git_done(repo, *DURABLE, "update-ref", "--no-deref", ref, oid, repo.zero)
+    if done.returncode:
+        if has_ref(repo, ref):
+            raise RefExists(f"{ref.removeprefix('refs/tags/')} exists already")
+        raise GitError(["update-ref"], done.returncode, done.stderr.decode(errors="replace"))
+    _sync_ref(repo.common_dir, ref)
+
+
+def _sync_ref(git_dir: Path, ref: str) -> None:
+    """Sync a loose ref and the directories above it (git before 2.36 syncs no ref)."""
+    path = git_dir / ref
+    if path.is_file():
+        _sync_directory(path)
+    while path != git_dir:
+        path = path.parent
+        if path.is_dir():
+            _sync_directory(path)
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# ---------------------------------------------------------------- upkeep
+
+
+def kept_packs(repo: Repo) -> Iterator[tuple[Path, str]]:
+    """The `.keep` files that runs of xgit left, each with the id of its run."""
+    for path in (repo.common_dir / "objects" / "pack").glob("*.keep"):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace").strip()
+        except FileNotFoundError:
+            continue
+        if text.startswith(KEEP_MARK):
+            yield path, text.removeprefix(KEEP_MARK)
+
+
+def is_crowded(repo: Repo) -> bool:
+    """Whether so many packs lie there that git would consolidate them by itself."""
+    packs = (repo.common_dir / "objects" / "pack").glob("*.pack")
+    return sum(1 for _ in packs) > CROWDED_PACKS
+
+
+def consolidate(repo: Repo) -> None:
+    """Let git tidy up in the background as it does after a fetch; it heeds the user's gc.auto."""
+    auto = repo.config.get("gc.auto") or "6700"
+    git_done(repo, "-c", f"gc.auto={auto}", "gc", "--auto", "--quiet")
+
+
+def snapshot_work_tree(repo: Repo, *, scratch: Path, head: str, identity: str, owner: str) -> str:
+    """Commit the uncommitted and the untracked files on top of `head`, out of everyone's sight.
+
+    The user's index is copied, never written; new objects are made in `scratch` and come into the
+    repository as one kept pack, which `kept_packs` finds by its owner.
+
+    Returns:
+        The id of the commit.
+    """
+    index = scratch / "index"
+    objects = scratch / "objects"
+    objects.mkdir(parents=True)
+    own_index = repo.git_dir / "index"
+    if own_index.exists():
+        index.write_bytes(own_index.read_bytes())
+    private = {
+        "GIT_INDEX_FILE": str(index),
+        "GIT_OBJECT_DIRECTORY": str(objects),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repo.common_dir / "objects"),
+    }
+    git_bytes(repo, "add", "--all", "--", ":/", env=private)
+    tree = git_line(repo, "write-tree", env=private)
+    text = commit_text(
+        tree=tree,
+        parents=(head,),
+        author=identity,
+        committer=identity,
+        message="Uncommitted files of an experiment\n",
+    )
+    commit = git_line(repo, "hash-object", "-t", "commit", "-w", "--stdin", data=text, env=private)
+    wanted = f"{commit}\n^{head}\n".encode()
+    stream = git_bytes(repo, "pack-objects", "--revs", "--stdout", "-q", data=wanted, env=private)
+    store_pack(repo, stream, owner=owner)
+    return commit
+
+
+def _quoted(path: Path) -> str:
+    """A path in `GIT_ALTERNATE_OBJECT_DIRECTORIES`: quoted as C, since `:` parts the list."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{text}"'
+
+
+def sign(repo: Repo, *, scratch: Path, commit_pack: Pack, name: str, target: str, message: str) -> bytes:
+    """The tag object as `git tag --sign` makes it, made in a repository of its own.
+
+    So the tag comes into the user's repository in the same pack as its commit. The scratch
+    repository includes the user's config for the key and the program.
+
+    Raises:
+        GitError: git could not sign.
+    """
+    home = scratch / "signing"
+    for folder in ("objects/info", "objects/pack", "refs/tags"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    (home / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
+    extra = "\n[extensions]\n\tobjectFormat = sha256" if repo.object_format == "sha256" else ""
+    version = 1 if extra else 0
+    config = f"[core]\n\trepositoryFormatVersion = {version}\n\tbare = true{extra}\n"
+    (home / "config").write_text(config, encoding="utf-8")
+    signing = {
+        key: value
+        for key, value in repo.config.values.items()
+        if key.startswith(("gpg.", "user."))
+    }
+    options = [part for key, value in signing.items() for part in ("-c", f"{key}={value}")]
+    private = {
+        "GIT_DIR": str(home),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repo.common_dir / "objects"),
+    }
+    git_bytes(repo, "index-pack", "--stdin", data=commit_pack.stream(), env=private)
+    git_bytes(
+        repo,
+        *options,
+        *("tag", "--sign", "--cleanup=verbatim", "--file=-", name, target),
+        data=message.encode("utf-8", "surrogateescape"),
+        env=private,
+    )
+    return git_bytes(repo, "cat-file", "tag", name, env=private)

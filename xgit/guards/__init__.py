@@ -1,0 +1,1 @@
+"""What refuses a run that could not be repeated, one module a guard."""

@@ -1,0 +1,1 @@
+"""What an experiment is: its nouns, its names, and its written form."""

@@ -1,0 +1,390 @@
+"""The nouns: everything that is passed from one room to the next.
+
+All are frozen and plain. Paths are `/`-separated strings relative to the repository root unless
+a name says otherwise; bytes of a file name that are not UTF-8 are kept as surrogate escapes.
+Times are `datetime` in UTC. Sizes end in `_bytes`, durations in `_seconds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal
+
+Number = int | float
+Status = Literal["completed", "failed", "interrupted"]
+Json = Any  # a value that json.loads can return
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, checked before anything is started.
+
+    Attributes:
+        argv: the command, the program first.
+        cwd: where it is started; absolute.
+        expressions: the `--expect` texts, already parsed once.
+        allow: ids of the guards whose violations are recorded instead of refused.
+        timeout_seconds: after which the command is ended, or None.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    name: str | None = None
+    why: str | None = None
+    expressions: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    allow: frozenset[str] = frozenset()
+    snapshot: bool = False
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who ran it, as git knows them."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class Submodule:
+    """A repository inside this one, at the commit its parent records."""
+
+    path: str
+    commit: str
+    dirty: bool = False
+
+
+@dataclass(frozen=True)
+class Code:
+    """The commit that ran.
+
+    Attributes:
+        commit: HEAD before the run, or the snapshot commit where one was made.
+        branch: None when HEAD is detached.
+        remote: name and credential-free URL of the remote the branch belongs to, or None.
+        pushed: whether a remote-tracking branch holds HEAD.
+        snapshot: the commit made of uncommitted files, or None.
+    """
+
+    commit: str
+    branch: str | None
+    remote: str | None
+    pushed: bool
+    snapshot: str | None = None
+    submodules: tuple[Submodule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A content hash that fixes a file or a directory of the work tree.
+
+    Attributes:
+        path: the file or directory that is pinned.
+        kind: who keeps the content.
+        hash: `md5:<hex>`, `md5:<hex>.dir` or `sha256:<hex>`.
+        files: how many files a directory holds; 1 for a file; None when not known.
+        name: the data set's name: the pin's `meta.name`, else its `desc`, else the path.
+        version: the pin's `meta.version`, else the first seven digits of the hash.
+        source: the file the pin is written in, such as `data/digits.csv.dvc`.
+        command: the dvc.lock stage command that made it, or None.
+        stale: how the work tree differs from the pin in a few words, or None where it agrees.
+        missing: there is no such file in the work tree (not pulled yet).
+        pushed: whether a DVC remote holds it; None when not asked or not a DVC pin.
+        pushable: False where the pin itself says `push: false` or nothing is cached.
+    """
+
+    path: str
+    kind: Literal["dvc", "git", "lfs", "external"]
+    hash: str
+    size_bytes: int | None = None
+    files: int | None = None
+    name: str = ""
+    version: str = ""
+    source: str = ""
+    command: str | None = None
+    stale: str | None = None
+    missing: bool = False
+    pushed: bool | None = None
+    pushable: bool = True
+
+    @property
+    def label(self) -> str:
+        """`name:version`, as it is offered among the labels of an experiment."""
+        return f"{self.name}:{self.version}"
+
+
+@dataclass(frozen=True)
+class RepoState:
+    """What the guards judge: the repository as it was before the run.
+
+    Attributes:
+        commit: HEAD, or None when nothing was committed yet.
+        ahead: commits that are on no remote; None when not counted.
+        remotes: names of the configured remotes.
+        untracked: untracked files that are not ignored; a wholly untracked directory ends in `/`.
+        modified: tracked files that differ from HEAD, staged or not.
+        notes: what could not be known, each a sentence for the user.
+    """
+
+    root: str
+    commit: str | None
+    branch: str | None
+    pushed: bool
+    ahead: int | None = None
+    remotes: tuple[str, ...] = ()
+    remote: str | None = None
+    untracked: tuple[str, ...] = ()
+    modified: tuple[str, ...] = ()
+    submodules: tuple[Submodule, ...] = ()
+    pins: tuple[Pin, ...] = ()
+    author: Person = Person("", "")
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One thing a guard found.
+
+    Attributes:
+        guard: the guard's id.
+        subject: the path or name that is wrong.
+        remedy: the command that mends it, fit to be pasted into a shell.
+        alternative: another way out, such as "or ignore it", or None.
+    """
+
+    guard: str
+    subject: str
+    remedy: str
+    alternative: str | None = None
+
+
+@dataclass(frozen=True)
+class GuardResult:
+    """How one guard judged the state."""
+
+    id: str
+    outcome: Literal["passed", "failed", "allowed"]
+    violations: tuple[Violation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the command ended.
+
+    Attributes:
+        exit_code: as a shell would show it; 128 + n after signal n. None when nobody saw it end.
+        signal: the name of the signal that ended it, such as `SIGKILL`, or None.
+        duration_seconds: by the monotonic clock.
+    """
+
+    status: Status
+    exit_code: int | None
+    signal: str | None
+    started: datetime
+    finished: datetime
+    duration_seconds: float
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What was expected before the run; `met` is None when it could not be judged."""
+
+    expression: str
+    met: bool | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class HydraFacts:
+    """What the Hydra app composed."""
+
+    config_name: str | None
+    overrides: tuple[str, ...]
+    choices: Mapping[str, str | None]
+    output_dir: str | None = None
+
+
+@dataclass(frozen=True)
+class Params:
+    """The parameters of the run.
+
+    Attributes:
+        values: dotted name to resolved leaf (a JSON scalar, or a list of scalars).
+        text: the config as written, interpolations kept, as YAML; None without a config.
+        source: `hydra`, the path of a params file, or `none`.
+    """
+
+    values: Mapping[str, Json] = NOTHING
+    text: str | None = None
+    source: str = "none"
+    hydra: HydraFacts | None = None
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed distribution.
+
+    Attributes:
+        source: `index`, or where it came from: `git+https://…@<commit>`, `editable:<path>`,
+            `file:<path or url>`.
+    """
+
+    version: str
+    source: str = "index"
+
+
+@dataclass(frozen=True)
+class Python:
+    """The interpreter that ran the program."""
+
+    version: str
+    implementation: str
+    build: str
+    executable: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the program ran in; `python` is None when no Python program was seen."""
+
+    python: Python | None = None
+    platform: str = ""
+    packages: Mapping[str, Package] = NOTHING
+    variables: Mapping[str, str] = NOTHING
+    system_libraries: tuple[Json, ...] = ()
+    container: Json = None
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One accelerator, as its driver names it."""
+
+    name: str
+    memory_bytes: int
+    driver: str
+    uuid: str
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The machine; `cores` are logical processors."""
+
+    cpu: str = ""
+    cores: int = 0
+    memory_bytes: int = 0
+    gpus: tuple[Gpu, ...] = ()
+
+
+@dataclass(frozen=True)
+class Point:
+    """One logged value of one metric.
+
+    Attributes:
+        step: as the program gave it, or None.
+        time: seconds since the epoch, as the program's clock had it.
+    """
+
+    name: str
+    value: Number
+    step: Number | None
+    time: float
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What was measured.
+
+    Attributes:
+        values: the final value of each metric; NaN and infinities are floats here.
+        sources: where each came from: `xgit.log`, `xgit.summary`, `hydra return value`, or a path.
+        series: every logged point in the order of time.
+        notes: what was dropped, each a sentence for the user.
+    """
+
+    values: Mapping[str, Number] = NOTHING
+    sources: Mapping[str, str] = NOTHING
+    series: tuple[Point, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file the run left; `stored` says whether the record holds its content."""
+
+    path: str
+    hash: str
+    size_bytes: int
+    stored: bool
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run of a command and all that is known of it. Its JSON form is `record.json`."""
+
+    id: str
+    outcome: Outcome
+    author: Person
+    command: tuple[str, ...]
+    cwd: str
+    code: Code
+    xgit_version: str
+    why: str | None = None
+    expectations: tuple[Expectation, ...] = ()
+    labels: tuple[str, ...] = ()
+    sweep_id: str | None = None
+    sweep_index: int | None = None
+    params: Params = Params()
+    data: tuple[Pin, ...] = ()
+    environment: Environment = Environment()
+    hardware: Hardware = Hardware()
+    utilization: Mapping[str, Json] = NOTHING
+    metrics: Metrics = Metrics()
+    artifacts: tuple[Artifact, ...] = ()
+    evidence: Mapping[str, Json] = NOTHING
+    guards: tuple[GuardResult, ...] = ()
+    reproducible: bool = False
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    log: bytes = field(default=b"", repr=False)
+    files: Mapping[str, bytes] = field(default=NOTHING, repr=False)
+    """Content kept in the record by its path under `.xgit/`, such as `artifacts/model.json`."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An experiment as its tag message tells it, without opening a tree.
+
+    Attributes:
+        cut: parameters were left out for size; the record has them all.
+    """
+
+    id: str
+    status: Status
+    exit_code: int | None
+    started: datetime
+    finished: datetime
+    duration_seconds: float
+    author: str
+    why: str | None
+    labels: tuple[str, ...]
+    commit: str
+    branch: str | None
+    params: Mapping[str, Json]
+    metrics: Mapping[str, Number]
+    expectations: tuple[Expectation, ...]
+    reproducible: bool
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A tag under `experiment/` that could not be read, and why."""
+
+    id: str
+    reason: str

@@ -1,0 +1,90 @@
+"""`[tool.xgit]` of `pyproject.toml`, or `xgit.toml`, as one `Settings`."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from xgit.errors import XgitError
+
+DEFAULT_VARIABLES = (
+    "CUBLAS_WORKSPACE_CONFIG",
+    "CUDA_VISIBLE_DEVICES",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "PYTHONHASHSEED",
+    "TOKENIZERS_PARALLELISM",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a project may set; every field is a key of `[tool.xgit]`.
+
+    Attributes:
+        command: what `xgit exp run` runs when no command is given.
+        variables: environment variables whose values may be recorded, beside the default ones.
+        metrics: further metric files (JSON, YAML or TOML), relative to the repository root.
+        log_bytes: how much output a record keeps, half from the start and half from the end.
+        grace_seconds: how long an interrupted command may take to end before it is killed.
+    """
+
+    command: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    log_bytes: int = 512 * 1024
+    grace_seconds: float = 10.0
+
+
+def load_settings(root: Path) -> Settings:
+    """Read the settings of the project at `root`; without any, the defaults.
+
+    Raises:
+        XgitError: the file is not TOML, or a key is unknown or of the wrong type.
+    """
+    own = root / "xgit.toml"
+    if own.exists():
+        return _settings(_read(own), own)
+    project = root / "pyproject.toml"
+    if project.exists():
+        return _settings(_read(project).get("tool", {}).get("xgit", {}), project)
+    return Settings()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise XgitError(f"{path.name} is not valid TOML: {error}") from error
+    except OSError as error:
+        raise XgitError(f"{path.name} cannot be read: {error.strerror}") from error
+
+
+def _settings(table: object, path: Path) -> Settings:
+    if not isinstance(table, dict):
+        raise XgitError(f"tool.xgit in {path.name} is not a table")
+    known = {item.name: item for item in fields(Settings)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            raise XgitError(
+                f"{path.name} has an unknown setting {key!r}", f"known are: {', '.join(known)}"
+            )
+        values[key] = _value(key, value, known[key].default, path)
+    return Settings(**values)
+
+
+def _value(key: str, value: object, default: object, path: Path) -> object:
+    if key == "command" and isinstance(value, str):
+        return tuple(shlex.split(value))
+    if isinstance(default, tuple):
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise XgitError(f"{key} in {path.name} is not a list of strings")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise XgitError(f"{key} in {path.name} is not a number of zero or more")
+    return type(default)(value)

@@ -1,0 +1,1 @@
+"""Where experiments live: tags, saved and loaded."""
