@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,7 +42,9 @@ class Pack:
 
     def add(self, kind: str, data: bytes) -> str:
         """Add one object and return its id; the same object twice is one object."""
-        digest = hashlib.new(self._hash, b"%s %d\0" % (kind.encode(), len(data)), usedforsecurity=False)
+        digest = hashlib.new(
+            self._hash, b"%s %d\0" % (kind.encode(), len(data)), usedforsecurity=False
+        )
         digest.update(data)
         oid = digest.hexdigest()
         if oid not in self._entries:
@@ -258,39 +261,40 @@ def _quoted(path: Path) -> str:
     return f'"{text}"'
 
 
-def sign(repo: Repo, *, scratch: Path, commit_pack: Pack, name: str, target: str, message: str) -> bytes:
+def sign(repo: Repo, *, commit_pack: Pack, name: str, target: str, message: str) -> bytes:
     """The tag object as `git tag --sign` makes it, made in a repository of its own.
 
-    So the tag comes into the user's repository in the same pack as its commit. The scratch
-    repository includes the user's config for the key and the program.
+    So the tag comes into the user's repository in the same pack as its commit.
 
     Raises:
         GitError: git could not sign.
     """
-    home = scratch / "signing"
+    repo.private_dir.mkdir(mode=0o700, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=repo.private_dir, prefix="signing-") as folder:
+        home = Path(folder)
+        _make_scratch_repo(home, repo.object_format)
+        private = {
+            "GIT_DIR": str(home),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repo.common_dir / "objects"),
+        }
+        git_bytes(repo, "index-pack", "--stdin", data=commit_pack.stream(), env=private)
+        data = message.encode("utf-8", "surrogateescape")
+        making = ("tag", "--sign", "--cleanup=verbatim", "--file=-", name, target)
+        git_bytes(repo, *_signing_options(repo), *making, data=data, env=private)
+        return git_bytes(repo, "cat-file", "tag", name, env=private)
+
+
+def _signing_options(repo: Repo) -> Iterator[str]:
+    """The user's key and program, which the repository's own config may name."""
+    for key, value in repo.config.values.items():
+        if key.startswith(("gpg.", "user.")):
+            yield from ("-c", f"{key}={value}")
+
+
+def _make_scratch_repo(home: Path, object_format: str) -> None:
     for folder in ("objects/info", "objects/pack", "refs/tags"):
-        (home / folder).mkdir(parents=True, exist_ok=True)
+        (home / folder).mkdir(parents=True)
     (home / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
-    extra = "\n[extensions]\n\tobjectFormat = sha256" if repo.object_format == "sha256" else ""
-    version = 1 if extra else 0
-    config = f"[core]\n\trepositoryFormatVersion = {version}\n\tbare = true{extra}\n"
-    (home / "config").write_text(config, encoding="utf-8")
-    signing = {
-        key: value
-        for key, value in repo.config.values.items()
-        if key.startswith(("gpg.", "user."))
-    }
-    options = [part for key, value in signing.items() for part in ("-c", f"{key}={value}")]
-    private = {
-        "GIT_DIR": str(home),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repo.common_dir / "objects"),
-    }
-    git_bytes(repo, "index-pack", "--stdin", data=commit_pack.stream(), env=private)
-    git_bytes(
-        repo,
-        *options,
-        *("tag", "--sign", "--cleanup=verbatim", "--file=-", name, target),
-        data=message.encode("utf-8", "surrogateescape"),
-        env=private,
-    )
-    return git_bytes(repo, "cat-file", "tag", name, env=private)
+    core = "[core]\n\trepositoryFormatVersion = 1\n\tbare = true\n"
+    extensions = "[extensions]\n\tobjectFormat = sha256\n" if object_format == "sha256" else ""
+    (home / "config").write_text(core + extensions, encoding="utf-8")

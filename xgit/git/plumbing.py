@@ -46,7 +46,9 @@ class GitError(XgitError):
 
     def __init__(self, args: Sequence[str], code: int, stderr: str) -> None:
         said = stderr.strip().splitlines() or [f"exit code {code}"]
-        super().__init__(f"git {args[0] if args else ''} failed: {said[-1].removeprefix('fatal: ')}")
+        super().__init__(
+            f"git {args[0] if args else ''} failed: {said[-1].removeprefix('fatal: ')}"
+        )
         self.code = code
         self.stderr = stderr
 
@@ -194,7 +196,7 @@ def _run(
             input=data,
             stdin=subprocess.DEVNULL if data is None else None,
             capture_output=True,
-            env=os.environ | SAFE_ENVIRONMENT | (env or {}),
+            env={**os.environ, **SAFE_ENVIRONMENT, **(env or {})},
             check=False,
         )
     except FileNotFoundError as error:
@@ -406,9 +408,7 @@ def ref_names(repo: Repo, prefix: str) -> list[str]:
     return git_bytes(repo, "for-each-ref", "--format=%(refname)", prefix).decode().splitlines()
 
 
-def read_objects(
-    repo: Repo, names: Iterable[str], *, limit_bytes: int
-) -> list[bytes | None | int]:
+def read_objects(repo: Repo, names: Iterable[str], *, limit_bytes: int) -> list[bytes | int | None]:
     """The content behind each object name, in order; one process for all of them.
 
     Returns:
@@ -421,7 +421,7 @@ def read_objects(
     sizes = [_size(line) for line in checked.decode("utf-8", "surrogateescape").splitlines()]
     small = [pair[0] for pair in sizes if pair is not None and pair[1] <= limit_bytes]
     contents = _read_batch(repo, small)
-    answer: list[bytes | None | int] = []
+    answer: list[bytes | int | None] = []
     for pair in sizes:
         if pair is None:
             answer.append(None)

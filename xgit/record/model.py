@@ -19,6 +19,11 @@ Json = Any  # a value that json.loads can return
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+def _nothing() -> Mapping[str, Any]:
+    """The default of a field; Python 3.11 takes the unhashable proxy itself for a mutable one."""
+    return NOTHING
+
+
 @dataclass(frozen=True)
 class Request:
     """What the user asked for, checked before anything is started.
@@ -64,11 +69,11 @@ class Code:
     """The commit that ran.
 
     Attributes:
-        commit: HEAD before the run, or the snapshot commit where one was made.
+        commit: HEAD before the run.
         branch: None when HEAD is detached.
         remote: name and credential-free URL of the remote the branch belongs to, or None.
         pushed: whether a remote-tracking branch holds HEAD.
-        snapshot: the commit made of uncommitted files, or None.
+        snapshot: the commit made of uncommitted files on top of `commit`, or None.
     """
 
     commit: str
@@ -77,6 +82,19 @@ class Code:
     pushed: bool
     snapshot: str | None = None
     submodules: tuple[Submodule, ...] = ()
+
+    @property
+    def ran(self) -> str:
+        """The commit whose tree ran, and the parent of the record commit."""
+        return self.snapshot or self.commit
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why something could not be had or known, and the command that helps."""
+
+    reason: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -96,6 +114,10 @@ class Pin:
         missing: there is no such file in the work tree (not pulled yet).
         pushed: whether a DVC remote holds it; None when not asked or not a DVC pin.
         pushable: False where the pin itself says `push: false` or nothing is cached.
+        remote: the one DVC remote the pin names for its data, or None.
+        legacy: made by DVC 2, which hashes text with LF line ends and has another layout.
+        home: the directory of the DVC repository the pin belongs to; empty at the top.
+        trouble: why `pushed` is not True, where there is more to say than that it is not pushed.
     """
 
     path: str
@@ -111,6 +133,10 @@ class Pin:
     missing: bool = False
     pushed: bool | None = None
     pushable: bool = True
+    remote: str | None = None
+    legacy: bool = False
+    home: str = ""
+    trouble: Trouble | None = None
 
     @property
     def label(self) -> str:
@@ -126,6 +152,7 @@ class RepoState:
         commit: HEAD, or None when nothing was committed yet.
         ahead: commits that are on no remote; None when not counted.
         remotes: names of the configured remotes.
+        upstream: the remote-tracking branch that `branch` follows, such as `origin/main`, or None.
         untracked: untracked files that are not ignored; a wholly untracked directory ends in `/`.
         modified: tracked files that differ from HEAD, staged or not.
         notes: what could not be known, each a sentence for the user.
@@ -144,6 +171,7 @@ class RepoState:
     pins: tuple[Pin, ...] = ()
     author: Person = Person("", "")
     notes: tuple[str, ...] = ()
+    upstream: str | None = None
 
 
 @dataclass(frozen=True)
@@ -219,7 +247,7 @@ class Params:
         source: `hydra`, the path of a params file, or `none`.
     """
 
-    values: Mapping[str, Json] = NOTHING
+    values: Mapping[str, Json] = field(default_factory=_nothing)
     text: str | None = None
     source: str = "none"
     hydra: HydraFacts | None = None
@@ -231,7 +259,7 @@ class Package:
 
     Attributes:
         source: `index`, or where it came from: `git+https://…@<commit>`, `editable:<path>`,
-            `file:<path or url>`.
+            `file:<path>`, the URL of an archive, or `conda`.
     """
 
     version: str
@@ -251,14 +279,19 @@ class Python:
 
 @dataclass(frozen=True)
 class Environment:
-    """What the program ran in; `python` is None when no Python program was seen."""
+    """What the program ran in; `python` is None when no Python program was seen.
+
+    Attributes:
+        notes: what could not be read; they are kept among the notes of the experiment.
+    """
 
     python: Python | None = None
     platform: str = ""
-    packages: Mapping[str, Package] = NOTHING
-    variables: Mapping[str, str] = NOTHING
+    packages: Mapping[str, Package] = field(default_factory=_nothing)
+    variables: Mapping[str, str] = field(default_factory=_nothing)
     system_libraries: tuple[Json, ...] = ()
     container: Json = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -273,12 +306,18 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Hardware:
-    """The machine; `cores` are logical processors."""
+    """The machine.
+
+    Attributes:
+        cores: logical processors.
+        notes: what could not be read; they are kept among the notes of the experiment.
+    """
 
     cpu: str = ""
     cores: int = 0
     memory_bytes: int = 0
     gpus: tuple[Gpu, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -307,8 +346,8 @@ class Metrics:
         notes: what was dropped, each a sentence for the user.
     """
 
-    values: Mapping[str, Number] = NOTHING
-    sources: Mapping[str, str] = NOTHING
+    values: Mapping[str, Number] = field(default_factory=_nothing)
+    sources: Mapping[str, str] = field(default_factory=_nothing)
     series: tuple[Point, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -343,16 +382,16 @@ class Experiment:
     data: tuple[Pin, ...] = ()
     environment: Environment = Environment()
     hardware: Hardware = Hardware()
-    utilization: Mapping[str, Json] = NOTHING
+    utilization: Mapping[str, Json] = field(default_factory=_nothing)
     metrics: Metrics = Metrics()
     artifacts: tuple[Artifact, ...] = ()
-    evidence: Mapping[str, Json] = NOTHING
+    evidence: Mapping[str, Json] = field(default_factory=_nothing)
     guards: tuple[GuardResult, ...] = ()
     reproducible: bool = False
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     log: bytes = field(default=b"", repr=False)
-    files: Mapping[str, bytes] = field(default=NOTHING, repr=False)
+    files: Mapping[str, bytes] = field(default_factory=_nothing, repr=False)
     """Content kept in the record by its path under `.xgit/`, such as `artifacts/model.json`."""
 
 

@@ -1,0 +1,5 @@
+"""`python -m xgit` is `xgit`."""
+
+from xgit.cli.main import main
+
+main()

@@ -1,0 +1,87 @@
+"""The code that is about to run: commit, branch, remote, and what differs from them."""
+
+from __future__ import annotations
+
+import os
+
+from xgit.errors import REFUSED, XgitError
+from xgit.git import plumbing
+from xgit.git.plumbing import Repo, WorkTreeStatus
+from xgit.record.model import Code, Person, RepoState, Submodule
+from xgit.record.redact import strip_url
+
+
+def repo_state(repo: Repo, identity: str) -> RepoState:
+    """What git knows of the work tree, before the run.
+
+    Args:
+        identity: git's identity line; the author is taken from it.
+
+    Raises:
+        XgitError: nothing was committed yet, or the repository is bare.
+    """
+    root = repo.work_tree
+    config = repo.config
+    status = plumbing.work_tree_status(repo)
+    if status.commit is None:
+        raise XgitError(
+            "there is no commit yet, and an experiment belongs to one",
+            'git add -A && git commit -m "first"',
+            exit_code=REFUSED,
+        )
+    pushed = plumbing.is_on_a_remote(repo, status.commit)
+    return RepoState(
+        root=os.fspath(root),
+        commit=status.commit,
+        branch=status.branch,
+        pushed=pushed,
+        ahead=None if pushed else plumbing.commits_on_no_remote(repo, status.commit),
+        remotes=config.remotes,
+        remote=_remote(repo, status),
+        untracked=status.untracked,
+        modified=status.modified,
+        submodules=_submodules(repo, status),
+        author=parse_identity(identity),
+    )
+
+
+def code(state: RepoState, snapshot: str | None) -> Code:
+    """The part of the state that the record keeps as `code`."""
+    if state.commit is None:
+        raise ValueError("a state without a commit has no code")
+    return Code(
+        commit=state.commit,
+        branch=state.branch,
+        remote=state.remote,
+        pushed=state.pushed,
+        snapshot=snapshot,
+        submodules=state.submodules,
+    )
+
+
+def parse_identity(line: str) -> Person:
+    """Name and address in git's identity line `Name <email> seconds zone`."""
+    name, _, rest = line.partition(" <")
+    return Person(name, rest.partition(">")[0])
+
+
+def _remote(repo: Repo, status: WorkTreeStatus) -> str | None:
+    """Name and credential-free URL of the branch's remote, else of origin, else of the only one."""
+    config = repo.config
+    names = config.remotes
+    own = config.get(f"branch.{status.branch}.remote") if status.branch else None
+    chosen = own if own in names else "origin" if "origin" in names else None
+    if chosen is None and len(names) == 1:
+        chosen = names[0]
+    if chosen is None:
+        return None
+    return f"{chosen} {strip_url(config.get(f'remote.{chosen}.url') or '')}"
+
+
+def _submodules(repo: Repo, status: WorkTreeStatus) -> tuple[Submodule, ...]:
+    if not (repo.work_tree / ".gitmodules").exists():
+        return ()
+    return tuple(
+        Submodule(path, commit, path in status.dirty_submodules)
+        for path, commit in plumbing.submodule_commits(repo).items()
+    )

@@ -1,0 +1,226 @@
+"""`xgit exp run`: a command becomes an experiment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+
+from xgit.cli.repository import current_repo
+from xgit.cli.violations import violation_lines, violations_document
+from xgit.errors import REFUSED, TROUBLE, XgitError
+from xgit.git.plumbing import Repo
+from xgit.record import codec, refs
+from xgit.record.message import short_number
+from xgit.record.model import Experiment, Request, Summary
+from xgit.run.experiment import Recorded, Refused, run
+from xgit.settings import Settings, load_settings
+from xgit.store.query import parse_expectation
+
+_SHOWN_METRICS = 4
+
+
+class RunCommand(click.Command):
+    """What stands before `--` are options and overrides; what follows it is the command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split at the first `--`."""
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta["xgit.command"] = tuple(args[at + 1 :]) if at < len(args) else None
+        return super().parse_args(ctx, args[:at])
+
+
+@click.command(name="run", cls=RunCommand, options_metavar="[OPTIONS]")
+@click.argument("overrides", nargs=-1, metavar="[OVERRIDES… | -- COMMAND…]")
+@click.option("--name", metavar="ID", help="Its name; without one, the time and four letters.")
+@click.option("--why", metavar="TEXT", help="The reason for this experiment, kept with it.")
+@click.option(
+    "--expect",
+    "expressions",
+    multiple=True,
+    metavar="EXPR",
+    help="What should come out, such as 'accuracy > 0.95'; judged after the run.",
+)
+@click.option("--label", "labels", multiple=True, metavar="L", help="A label; may be repeated.")
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="GUARD",
+    help="Record what this guard finds instead of refusing; may be repeated.",
+)
+@click.option(
+    "--snapshot", is_flag=True, help="Keep uncommitted and untracked files with the experiment."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), metavar="S", help="End it after S seconds."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the record; output goes to stderr.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    overrides: tuple[str, ...],
+    name: str | None,
+    why: str | None,
+    expressions: tuple[str, ...],
+    labels: tuple[str, ...],
+    allow: tuple[str, ...],
+    snapshot: bool,
+    timeout: float | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Run a command as an experiment: a commit with its record, and a tag that keeps it.
+
+    Without `--` it runs `command` of [tool.xgit] in pyproject.toml, the overrides appended. The
+    command keeps the terminal and its exit code. Exit code 125: refused, not started, or not
+    recorded; 126 and 127: the command cannot be executed, or is not there.
+
+    With --json the record.json of the experiment is printed; its keys are in docs/record.md. When
+    guards refuse, it is {"refused": [{"id", "outcome", "violations"}]}.
+
+    \b
+    Example: xgit exp run optim.lr=0.3 --why "does it learn faster?"
+             xgit exp run --expect "accuracy > 0.95" -- python train.py
+    """
+    try:
+        repo = current_repo()
+        settings = load_settings(repo.work_tree)
+        argv, cwd = _command(ctx.meta["xgit.command"], overrides, repo, settings)
+        request = Request(
+            argv=argv,
+            cwd=cwd,
+            name=None if name is None else refs.check_id(name),
+            why=why,
+            expressions=tuple(_checked(text) for text in expressions),
+            labels=labels,
+            allow=_checked_guards(allow),
+            snapshot=snapshot,
+            timeout_seconds=timeout,
+        )
+        recorded = run(repo, request, settings, stdout=2 if as_json else 1)
+    except Refused as refused:
+        return _tell_refusal(refused, as_json)
+    except XgitError as error:
+        if error.exit_code == TROUBLE:
+            error.exit_code = REFUSED
+        raise
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        raise XgitError(f"{error.strerror}{where}", "df -h .", exit_code=REFUSED) from error
+    if as_json:
+        click.echo(json.dumps(codec.to_json(codec.to_record(recorded.experiment)), indent=2))
+    if not quiet:
+        _tell(recorded)
+    code = recorded.experiment.outcome.exit_code
+    return REFUSED if code is None else code
+
+
+def _command(
+    given: tuple[str, ...] | None, overrides: tuple[str, ...], repo: Repo, settings: Settings
+) -> tuple[tuple[str, ...], str]:
+    """The command and where it starts: the user's own here, the configured one at the root."""
+    if given:
+        if overrides:
+            raise XgitError(
+                f"overrides before -- and a command after it: {overrides[0]!r}",
+                "write the overrides behind the command",
+            )
+        return given, os.getcwd()
+    if not settings.command:
+        raise XgitError(
+            "there is no command to run",
+            'xgit exp run -- python train.py, or command = "python train.py" '
+            "under [tool.xgit] in pyproject.toml",
+        )
+    return (*settings.command, *overrides), str(repo.work_tree)
+
+
+def _checked(expression: str) -> str:
+    parse_expectation(expression)
+    return expression
+
+
+def _checked_guards(names: tuple[str, ...]) -> frozenset[str]:
+    if not names:
+        return frozenset()
+    from xgit.guards import registry
+
+    return frozenset(registry.guard(name).id for name in names)
+
+
+# ---------------------------------------------------------------- telling
+
+
+def _tell_refusal(refused: Refused, as_json: bool) -> int:
+    if as_json:
+        click.echo(json.dumps({"refused": violations_document(refused.results)}, indent=2))
+    click.echo(f"error: {refused.message}", err=True)
+    for line in violation_lines(refused.results):
+        click.echo(line, err=True)
+    failed = [one.id for one in refused.results if one.outcome == "failed"]
+    hint = f"--allow {failed[0]} records it all the same, and the record says so"
+    if {"untracked", "modified"} & set(failed):
+        hint += "; --snapshot keeps the files with it"
+    click.echo(f"hint: {hint}", err=True)
+    return refused.exit_code
+
+
+def _tell(recorded: Recorded) -> None:
+    it = recorded.experiment
+    good = it.outcome.status == "completed"
+    mark = _coloured("✓", "green") if good else _coloured("✗", "red")
+    words = _metric_words(it, recorded.previous) if good else _ending(it)
+    tag = refs.format_tag(it.id)
+    seconds = f"{it.outcome.duration_seconds:.1f} s"
+    click.echo(f"{mark} {tag}   {'   '.join([*words, seconds])}", err=True)
+    click.echo(f"  {' · '.join(_judgements(it))}", err=True)
+    for note in it.notes:
+        click.echo(f"  note: {note}", err=True)
+    click.echo(f"  {_next_step(it, recorded.previous)}", err=True)
+
+
+def _metric_words(it: Experiment, previous: Summary | None) -> list[str]:
+    before = previous.metrics if previous is not None else {}
+    words = []
+    for name, value in list(it.metrics.values.items())[:_SHOWN_METRICS]:
+        change = ""
+        if name in before and value - before[name] != 0:
+            change = f" ({value - before[name]:+.3g} since @~1)".replace("-", "−")
+        words.append(f"{name} {short_number(value)}{change}")
+    return [" · ".join(words)] if words else ["no metrics"]
+
+
+def _ending(it: Experiment) -> list[str]:
+    how = it.outcome.signal or f"exit code {it.outcome.exit_code}"
+    return [f"{it.outcome.status}: {how}"]
+
+
+def _judgements(it: Experiment) -> list[str]:
+    told = [_expectation_words(one.expression, one.met, one.problem) for one in it.expectations]
+    if len(told) == 1 and it.expectations[0].met:
+        told = ["expectation met"]
+    if it.reproducible:
+        return [*told, "reproducible: yes, as far as the guards can tell"]
+    return [*told, f"reproducible: no, {'; '.join(it.reasons)}"]
+
+
+def _expectation_words(expression: str, met: bool | None, problem: str | None) -> str:
+    if met is None:
+        return f"expectation not judged: {expression} ({problem})"
+    return f"expectation {'met' if met else 'NOT met'}: {expression}"
+
+
+def _next_step(it: Experiment, previous: Summary | None) -> str:
+    tag = refs.format_tag(it.id)
+    look = "xgit exp log @" if it.outcome.status != "completed" else "xgit exp show @"
+    if it.outcome.status == "completed" and previous is not None:
+        look = "xgit exp compare @~1 @"
+    return f"{look}   ·   git push origin tag {tag}"
+
+
+def _coloured(text: str, colour: str) -> str:
+    plain = os.environ.get("NO_COLOR") or not sys.stderr.isatty()
+    return text if plain else click.style(text, fg=colour)

@@ -1,0 +1,121 @@
+"""The entry: commands found by name and imported when called, errors printed, exit codes set."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from xgit import __version__
+from xgit.errors import BUG, REFUSED, TROUBLE, XgitError
+
+_AFTER_CTRL_C = 130
+_AFTER_SIGPIPE = 141
+EXP_COMMANDS = {
+    "run": "exp_run",
+    "list": "exp_list",
+    "show": "exp_show",
+    "log": "exp_log",
+    "compare": "exp_compare",
+    "recover": "exp_recover",
+}
+COMMANDS = {"check": "check", "demo": "demo"}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules of this package, each with a `command`."""
+
+    def __init__(self, *args: object, modules: dict[str, str], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the tables above, which is the order of use."""
+        return [*super().list_commands(ctx), *self._modules]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of the command."""
+        if cmd_name in self._modules:
+            command = import_module(f"xgit.cli.{self._modules[cmd_name]}").command
+            assert isinstance(command, click.Command)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(
+    cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, message="xgit %(version)s")
+def cli() -> None:
+    """The git repository as experiment tracker: each run a commit and a tag, or refused.
+
+    Example: xgit exp run -- python train.py
+    """
+
+
+@cli.group(cls=LazyGroup, modules=EXP_COMMANDS)
+def exp() -> None:
+    """Run, list, show and compare experiments.
+
+    Example: xgit exp compare @~1 @
+    """
+
+
+def main() -> NoReturn:
+    """Run xgit and exit."""
+    try:
+        code = cli(prog_name="xgit", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = _AFTER_CTRL_C
+    except click.UsageError as error:
+        code = _usage(error)
+    except click.ClickException as error:
+        code = _complain(error.format_message(), None, TROUBLE)
+    except XgitError as error:
+        code = _expected(error)
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from telling of it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _AFTER_SIGPIPE
+    except Exception as error:  # noqa: BLE001 - the last place where a bug can be told
+        code = _bug(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str, hint: str | None, code: int) -> int:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    return code
+
+
+def _usage(error: click.UsageError) -> int:
+    path = error.ctx.command_path if error.ctx else "xgit"
+    code = REFUSED if path == "xgit exp run" else TROUBLE
+    return _complain(error.format_message(), f"{path} --help", code)
+
+
+def _expected(error: XgitError) -> int:
+    if os.environ.get("XGIT_DEBUG") == "1":
+        traceback.print_exc()
+    return _complain(error.message, error.hint, error.exit_code)
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("XGIT_DEBUG") == "1":
+        traceback.print_exc()
+        return BUG
+    handle, path = tempfile.mkstemp(prefix="xgit-bug-", suffix=".log", text=True)
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"xgit {__version__}, Python {sys.version}\n{sys.argv}\n\n")
+        traceback.print_exc(file=file)
+    message = f"this is a bug in xgit: {type(error).__name__}: {error}"
+    return _complain(message, f"please report it with {path}", BUG)

@@ -1,0 +1,56 @@
+"""How violations are printed: all at once, each with the command that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from xgit.record.model import GuardResult, Violation
+
+_SHOWN = 10  # per guard; the rest is counted
+
+
+def violation_lines(results: Sequence[GuardResult]) -> list[str]:
+    """Aligned lines `guard  subject  remedy  alternative`, at most ten a guard."""
+    rows = list(_rows(results))
+    widths = [max((len(row[at]) for row in rows), default=0) for at in range(3)]
+    widths[1] = min(widths[1], 48)
+    return [
+        "  "
+        + "  ".join(
+            part.ljust(width) for part, width in zip(row, [*widths, 0], strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _rows(results: Iterable[GuardResult]) -> Iterable[tuple[str, str, str, str]]:
+    for result in results:
+        if result.outcome != "failed":
+            continue
+        for one in result.violations[:_SHOWN]:
+            yield (one.guard, _plain(one.subject), _plain(one.remedy), one.alternative or "")
+        rest = len(result.violations) - _SHOWN
+        if rest > 0:
+            yield (result.id, f"… and {rest} more", "", "")
+
+
+def _plain(text: str) -> str:
+    """The text on one line, control characters and broken bytes made visible."""
+    safe = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in safe)
+
+
+def violations_document(results: Sequence[GuardResult]) -> list[dict[str, object]]:
+    """The same for `--json`: id, outcome and violations of every guard."""
+    return [
+        {
+            "id": one.id,
+            "outcome": one.outcome,
+            "violations": [_violation_document(found) for found in one.violations],
+        }
+        for one in results
+    ]
+
+
+def _violation_document(found: Violation) -> dict[str, object]:
+    return {"subject": _plain(found.subject), "remedy": _plain(found.remedy)}

@@ -1,0 +1,413 @@
+"""Experiment ↔ record.json: the keys that users and scripts rely on are spelled here.
+
+Written with sorted keys and two-space indent, so that `git diff` of two experiments is readable.
+JSON has no form for NaN and the infinities (RFC 8259, section 6): they are strings here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from xgit.errors import Unreadable, Unsupported
+from xgit.record.model import (
+    Artifact,
+    Code,
+    Environment,
+    Expectation,
+    Experiment,
+    Gpu,
+    GuardResult,
+    Hardware,
+    HydraFacts,
+    Json,
+    Metrics,
+    Number,
+    Outcome,
+    Package,
+    Params,
+    Person,
+    Pin,
+    Point,
+    Python,
+    Submodule,
+    Violation,
+)
+
+SCHEMA = "xgit/record/v1"
+_SCHEMA_FILE = Path(__file__).parent.parent / "schema" / "record.v1.json"
+_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+# ---------------------------------------------------------------- values
+
+
+def encode(document: Mapping[str, Json]) -> bytes:
+    """The document as it is written to a file."""
+    text = json.dumps(to_json(document), indent=2, sort_keys=True, ensure_ascii=False)
+    return (text + "\n").encode("utf-8")
+
+
+def decode(content: bytes) -> dict[str, Json]:
+    """The document in a record.json.
+
+    Raises:
+        Unreadable: it is not a JSON object, or so deep or large that Python cannot read it.
+    """
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"record.json is not readable JSON: {first_line(error)}") from error
+    if not isinstance(document, dict):
+        raise Unreadable("record.json is not a JSON object")
+    return document
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, short enough for one line of a message."""
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+def to_json(value: Json) -> Json:
+    """A value fit for JSON: with every string valid UTF-8 and every float in JSON's range."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, float) and not math.isfinite(value):
+        return number_to_json(value)
+    if isinstance(value, Mapping):
+        return {to_json(str(key)): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    return value
+
+
+def number_to_json(value: Number) -> Number | str:
+    """The number, or its name when JSON has no form for it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def number_from_json(value: Number | str) -> Number:
+    """The inverse of `number_to_json`."""
+    return _NOT_FINITE[value] if isinstance(value, str) else value
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def parse_time(text: str) -> datetime:
+    """The inverse of `format_time`."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+# ---------------------------------------------------------------- the record
+
+
+def to_record(it: Experiment) -> dict[str, Json]:
+    """The record.json document of an experiment."""
+    return {
+        "schema": SCHEMA,
+        "id": it.id,
+        **outcome_to_json(it.outcome),
+        "author": {"name": it.author.name, "email": it.author.email},
+        "why": it.why,
+        "expectations": [expectation_to_json(one) for one in it.expectations],
+        "labels": list(it.labels),
+        "sweep": None if it.sweep_id is None else {"id": it.sweep_id, "index": it.sweep_index},
+        "command": {"argv": list(it.command), "cwd": it.cwd},
+        "code": _code_to_json(it.code),
+        "params": dict(it.params.values),
+        "params_source": it.params.source,
+        "hydra": _hydra_to_json(it.params.hydra),
+        "data": [_pin_to_json(pin) for pin in it.data],
+        "environment": _environment_to_json(it.environment),
+        "hardware": _hardware_to_json(it.hardware),
+        "utilization": dict(it.utilization),
+        "metrics": {name: number_to_json(value) for name, value in it.metrics.values.items()},
+        "metric_sources": dict(it.metrics.sources),
+        "artifacts": [
+            {"path": one.path, "hash": one.hash, "size_bytes": one.size_bytes, "stored": one.stored}
+            for one in it.artifacts
+        ],
+        "evidence": dict(it.evidence),
+        "guards": [_guard_to_json(one) for one in it.guards],
+        "reproducible": {"value": it.reproducible, "reasons": list(it.reasons)},
+        "notes": list(it.notes),
+        "xgit_version": it.xgit_version,
+    }
+
+
+def from_record(document: Mapping[str, Json]) -> Experiment:
+    """The experiment in a valid record.json document (see `check`); the inverse of `to_record`.
+
+    The log and the series lie in files of their own and are empty here.
+    """
+    doc = document
+    sweep = doc["sweep"] or {}
+    return Experiment(
+        id=doc["id"],
+        outcome=_outcome_from_json(doc),
+        author=Person(doc["author"]["name"], doc["author"]["email"]),
+        why=doc["why"],
+        expectations=expectations_from_json(doc["expectations"]),
+        labels=tuple(doc["labels"]),
+        sweep_id=sweep.get("id"),
+        sweep_index=sweep.get("index"),
+        command=tuple(doc["command"]["argv"]),
+        cwd=doc["command"]["cwd"],
+        code=_code_from_json(doc["code"]),
+        params=Params(
+            values=doc["params"],
+            source=doc.get("params_source", "none"),
+            hydra=_hydra_from_json(doc["hydra"]),
+        ),
+        data=tuple(_pin_from_json(one) for one in doc["data"]),
+        environment=_environment_from_json(doc["environment"]),
+        hardware=_hardware_from_json(doc["hardware"]),
+        utilization=doc["utilization"],
+        metrics=Metrics(
+            values={name: number_from_json(value) for name, value in doc["metrics"].items()},
+            sources=doc["metric_sources"],
+        ),
+        artifacts=tuple(
+            Artifact(one["path"], one["hash"], one["size_bytes"], one["stored"])
+            for one in doc["artifacts"]
+        ),
+        evidence=doc["evidence"],
+        guards=tuple(_guard_from_json(one) for one in doc["guards"]),
+        reproducible=doc["reproducible"]["value"],
+        reasons=tuple(doc["reproducible"]["reasons"]),
+        notes=tuple(doc.get("notes", ())),
+        xgit_version=doc["xgit_version"],
+    )
+
+
+def check(document: Mapping[str, Json]) -> None:
+    """Hold a document against the JSON Schema.
+
+    Raises:
+        Unsupported: its schema is a later one than this xgit knows.
+        Unreadable: it does not fit the schema; the message names the first place.
+    """
+    schema = document.get("schema")
+    if schema != SCHEMA:
+        family, _, version = str(schema).rpartition("/v")
+        if family == "xgit/record" and version.isdigit() and int(version) > 1:
+            raise Unsupported(
+                f"the record is of version {version}, and this xgit reads version 1",
+                "pip install --upgrade xgit",
+            )
+        raise Unreadable(f"record.json names no known schema: {str(schema)[:60]!r}")
+    try:
+        problem = next(load_validator().iter_errors(document), None)
+    except RecursionError as error:
+        raise Unreadable("record.json is nested too deep") from error
+    if problem is not None:
+        where = ".".join(str(part) for part in problem.absolute_path) or "the document"
+        raise Unreadable(f"record.json is not valid at {where}: {problem.message[:200]}")
+
+
+@cache
+def load_validator() -> Any:
+    """The validator of the schema, made once; it takes 0.1 s to import."""
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(_SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+# ---------------------------------------------------------------- its parts, in pairs
+
+
+def outcome_to_json(it: Outcome) -> dict[str, Json]:
+    """The keys about how a run ended, shared by the record and the summary."""
+    return {
+        "status": it.status,
+        "exit_code": it.exit_code,
+        "signal": it.signal,
+        "started": format_time(it.started),
+        "finished": format_time(it.finished),
+        "duration_seconds": round(it.duration_seconds, 6),
+    }
+
+
+def _outcome_from_json(doc: Mapping[str, Json]) -> Outcome:
+    return Outcome(
+        status=doc["status"],
+        exit_code=doc["exit_code"],
+        signal=doc.get("signal"),
+        started=parse_time(doc["started"]),
+        finished=parse_time(doc["finished"]),
+        duration_seconds=doc["duration_seconds"],
+    )
+
+
+def expectation_to_json(it: Expectation) -> dict[str, Json]:
+    """One of `expectations[]`."""
+    told = {"problem": it.problem} if it.problem else {}
+    return {"expression": it.expression, "met": it.met, **told}
+
+
+def expectations_from_json(items: list[dict[str, Json]]) -> tuple[Expectation, ...]:
+    """The inverse of `expectation_to_json`, for the whole list."""
+    return tuple(Expectation(one["expression"], one["met"], one.get("problem")) for one in items)
+
+
+def _code_to_json(it: Code) -> dict[str, Json]:
+    return {
+        "commit": it.commit,
+        "branch": it.branch,
+        "remote": it.remote,
+        "pushed": it.pushed,
+        "snapshot": it.snapshot,
+        "submodules": [
+            {"path": one.path, "commit": one.commit, "dirty": one.dirty} for one in it.submodules
+        ],
+    }
+
+
+def _code_from_json(doc: Mapping[str, Json]) -> Code:
+    submodules = tuple(Submodule(**_only(one, Submodule)) for one in doc["submodules"])
+    return Code(**{**_only(doc, Code), "submodules": submodules})
+
+
+def _hydra_to_json(it: HydraFacts | None) -> dict[str, Json] | None:
+    if it is None:
+        return None
+    return {
+        "config_name": it.config_name,
+        "overrides": list(it.overrides),
+        "choices": dict(it.choices),
+        "output_dir": it.output_dir,
+    }
+
+
+def _hydra_from_json(doc: Mapping[str, Json] | None) -> HydraFacts | None:
+    if doc is None:
+        return None
+    return HydraFacts(
+        doc["config_name"], tuple(doc["overrides"]), doc["choices"], doc["output_dir"]
+    )
+
+
+def _pin_to_json(it: Pin) -> dict[str, Json]:
+    return {
+        "path": it.path,
+        "kind": it.kind,
+        "hash": it.hash,
+        "size_bytes": it.size_bytes,
+        "files": it.files,
+        "name": it.name,
+        "version": it.version,
+        "source": it.source,
+        "command": it.command,
+    }
+
+
+def _pin_from_json(doc: Mapping[str, Json]) -> Pin:
+    return Pin(**_only(doc, Pin))
+
+
+def _environment_to_json(it: Environment) -> dict[str, Json]:
+    python = it.python
+    return {
+        "python": None
+        if python is None
+        else {name: getattr(python, name) for name in _names(Python)},
+        "platform": it.platform,
+        "packages": {
+            name: {"version": one.version, "source": one.source}
+            for name, one in it.packages.items()
+        },
+        "system_libraries": list(it.system_libraries),
+        "variables": dict(it.variables),
+        "container": it.container,
+    }
+
+
+def _environment_from_json(doc: Mapping[str, Json]) -> Environment:
+    python = doc["python"]
+    return Environment(
+        python=None if python is None else Python(**_only(python, Python)),
+        platform=doc["platform"],
+        packages={name: Package(**_only(one, Package)) for name, one in doc["packages"].items()},
+        system_libraries=tuple(doc["system_libraries"]),
+        variables=doc["variables"],
+        container=doc["container"],
+    )
+
+
+def _hardware_to_json(it: Hardware) -> dict[str, Json]:
+    return {
+        "cpu": it.cpu,
+        "cores": it.cores,
+        "memory_bytes": it.memory_bytes,
+        "gpus": [{name: getattr(gpu, name) for name in _names(Gpu)} for gpu in it.gpus],
+    }
+
+
+def _hardware_from_json(doc: Mapping[str, Json]) -> Hardware:
+    gpus = tuple(Gpu(**_only(one, Gpu)) for one in doc["gpus"])
+    return Hardware(doc["cpu"], doc["cores"], doc["memory_bytes"], gpus)
+
+
+def _guard_to_json(it: GuardResult) -> dict[str, Json]:
+    found = [{"subject": one.subject, "remedy": one.remedy} for one in it.violations]
+    return {"id": it.id, "outcome": it.outcome, "violations": found}
+
+
+def _guard_from_json(doc: Mapping[str, Json]) -> GuardResult:
+    found = tuple(Violation(doc["id"], one["subject"], one["remedy"]) for one in doc["violations"])
+    return GuardResult(doc["id"], doc["outcome"], found)
+
+
+def _names(noun: type) -> tuple[str, ...]:
+    return tuple(noun.__dataclass_fields__)  # type: ignore[attr-defined]
+
+
+def _only(doc: Mapping[str, Json], noun: type) -> dict[str, Json]:
+    """The keys of a document that the noun has; later versions may add others."""
+    return {name: doc[name] for name in _names(noun) if name in doc}
+
+
+# ---------------------------------------------------------------- series
+
+
+def series_lines(points: tuple[Point, ...]) -> bytes:
+    """`metrics.jsonl`: one logged value a line, in the order of time."""
+    lines = (
+        json.dumps(
+            {
+                "name": to_json(one.name),
+                "value": number_to_json(one.value),
+                "step": one.step,
+                "time": one.time,
+            },
+            separators=(",", ":"),
+        )
+        for one in points
+    )
+    return "".join(line + "\n" for line in lines).encode()
+
+
+def parse_series(content: bytes) -> tuple[Point, ...]:
+    """The inverse of `series_lines`.
+
+    Raises:
+        Unreadable: a line is not one that `series_lines` writes.
+    """
+    try:
+        docs = [json.loads(line) for line in content.splitlines()]
+        return tuple(
+            Point(doc["name"], number_from_json(doc["value"]), doc["step"], doc["time"])
+            for doc in docs
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Unreadable(f"metrics.jsonl is not readable: {first_line(error)}") from error

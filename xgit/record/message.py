@@ -1,0 +1,116 @@
+"""The message of an experiment's tag: a subject a person reads, and a last line a program reads.
+
+One `git for-each-ref` therefore lists any number of experiments without opening a tree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from xgit.errors import Unreadable
+from xgit.record.codec import (
+    expectation_to_json,
+    expectations_from_json,
+    first_line,
+    number_from_json,
+    number_to_json,
+    outcome_to_json,
+    parse_time,
+    to_json,
+)
+from xgit.record.model import Experiment, Json, Number, Summary
+
+SUMMARY_LIMIT_BYTES = 12_000
+SUMMARY_MARK = "Xgit-Summary: "
+_SUBJECT_METRICS = 4
+
+
+def tag_message(it: Experiment) -> str:
+    """Subject, the why, and the summary as the last line."""
+    parts = [_subject(it)]
+    if it.why:
+        parts.append(_printable(it.why))
+    parts.append(_summary_line(it))
+    return "\n\n".join(parts) + "\n"
+
+
+def _subject(it: Experiment) -> str:
+    """`<id>: accuracy 0.973 · loss 0.081`, or how it ended when that was not well."""
+    told = [f"{name} {short_number(value)}" for name, value in it.metrics.values.items()]
+    if it.outcome.status != "completed":
+        told.insert(0, it.outcome.status)
+    words = " · ".join(told[:_SUBJECT_METRICS]) or it.outcome.status
+    return _printable(f"{it.id}: {words}").replace("\n", " ")
+
+
+def short_number(value: Number) -> str:
+    """Four significant digits; whole numbers whole."""
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def _printable(text: str) -> str:
+    """The text without control characters, which a terminal or git would act on."""
+    kept = (char if char.isprintable() or char == "\n" else " " for char in text)
+    return "".join(kept).strip()
+
+
+def _summary_line(it: Experiment) -> str:
+    """`Xgit-Summary: {json}`, the last line of a tag message; bounded in size."""
+    document = {
+        **outcome_to_json(it.outcome),
+        "id": it.id,
+        "author": it.author.name,
+        "why": it.why,
+        "labels": list(it.labels),
+        "commit": it.code.commit,
+        "branch": it.code.branch,
+        "params": dict(it.params.values),
+        "metrics": {name: number_to_json(value) for name, value in it.metrics.values.items()},
+        "expectations": [expectation_to_json(one) for one in it.expectations],
+        "reproducible": it.reproducible,
+    }
+    for key in ("params", "metrics"):
+        text = _compact(document)
+        if len(text) <= SUMMARY_LIMIT_BYTES:
+            break
+        document = {**document, key: {}, "cut": True}
+    return SUMMARY_MARK + _compact(document)
+
+
+def _compact(document: Mapping[str, Json]) -> str:
+    return json.dumps(to_json(document), sort_keys=True, separators=(",", ":"))
+
+
+def parse_summary(message: str) -> Summary:
+    """The summary in a tag message.
+
+    Raises:
+        Unreadable: there is none, or it is not one that `summary_line` writes.
+    """
+    _, mark, text = message.rpartition("\n" + SUMMARY_MARK)
+    if not mark:
+        raise Unreadable("the tag message has no Xgit-Summary line")
+    try:
+        # A signature may follow the line.
+        doc, _ = json.JSONDecoder().raw_decode(text)
+        return Summary(
+            id=doc["id"],
+            status=doc["status"],
+            exit_code=doc["exit_code"],
+            started=parse_time(doc["started"]),
+            finished=parse_time(doc["finished"]),
+            duration_seconds=float(doc["duration_seconds"]),
+            author=str(doc["author"]),
+            why=doc["why"],
+            labels=tuple(doc["labels"]),
+            commit=str(doc["commit"]),
+            branch=doc["branch"],
+            params=dict(doc["params"]),
+            metrics={name: number_from_json(value) for name, value in doc["metrics"].items()},
+            expectations=expectations_from_json(doc["expectations"]),
+            reproducible=bool(doc["reproducible"]),
+            cut=bool(doc.get("cut", False)),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
+        raise Unreadable(f"its Xgit-Summary line is damaged: {first_line(error)}") from error

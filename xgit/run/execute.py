@@ -1,0 +1,225 @@
+"""The user's command: started, watched, and ended whole.
+
+It keeps the terminal, stdin and the signals. Where a terminal is ours it stays in our process
+group, as in a shell without xgit, and Ctrl-C reaches it from the terminal itself; elsewhere it
+gets a group of its own and every signal sent to xgit is passed on.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from xgit.errors import NOT_EXECUTABLE, NOT_FOUND, XgitError
+from xgit.record.model import Outcome, Status
+from xgit.run import processes, terminal
+from xgit.run.output import BoundedLog
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT)
+_GONE_WITHOUT_FAULT = {"SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "SIGXCPU"}
+_DRAIN_SECONDS = 0.5
+_IMPATIENT = 3  # so many Ctrl-C, and the grace is over
+
+
+@dataclass(frozen=True)
+class Started:
+    """How to start the command.
+
+    Attributes:
+        env: its whole environment.
+        stdout: the file descriptor of ours that its stdout comes out at.
+        mark: the environment variable by whose value its descendants are known.
+        grace_seconds: between an interrupt and SIGTERM, and between SIGTERM and SIGKILL.
+    """
+
+    argv: Sequence[str]
+    cwd: str
+    env: Mapping[str, str]
+    mark: str
+    stdout: int = 1
+    stderr: int = 2
+    timeout_seconds: float | None = None
+    grace_seconds: float = 10.0
+
+
+def find_program(name: str, cwd: str, env: Mapping[str, str]) -> str:
+    """The path of a program as the system would find it from `cwd`.
+
+    Raises:
+        XgitError: there is none (exit code 127), or it cannot be executed (126).
+    """
+    where = os.path.join(cwd, name) if os.sep in name else name
+    found = shutil.which(where, path=env.get("PATH", os.defpath))
+    if found is not None:
+        return found
+    if os.sep in name and os.path.exists(where):
+        reason = "is a directory" if os.path.isdir(where) else "is not executable"
+        raise XgitError(f"{name} {reason}", f"chmod +x {name}", exit_code=NOT_EXECUTABLE)
+    script = name if os.path.isfile(os.path.join(cwd, name)) else None
+    hint = f"xgit exp run -- python {name}" if script else "what follows -- is run as it stands"
+    raise XgitError(f"there is no command {name!r}", hint, exit_code=NOT_FOUND)
+
+
+def execute(started: Started, log: BoundedLog, meanwhile: Callable[[], None]) -> Outcome:
+    """Run the command to its end; `meanwhile` is called once while it runs.
+
+    Raises:
+        XgitError: it could not be started: 126 or 127 as env(1) has them.
+    """
+    return _Watch(started, log).run(meanwhile)
+
+
+class _Watch:
+    """One run of one command; its methods are the steps of `run` and the signal handler."""
+
+    def __init__(self, started: Started, log: BoundedLog) -> None:
+        self._how = started
+        self._log = log
+        self._log_lock = threading.Lock()
+        self._shares_group = processes.owns_terminal()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ending: list[signal.Signals] = []
+        self._deadline: float | None = None
+        self._timed_out = False
+        self._streams: tuple[terminal.Stream, ...] = ()
+
+    def run(self, meanwhile: Callable[[], None]) -> Outcome:
+        out, err = terminal.open_streams(self._how.stdout, self._how.stderr)
+        self._streams = (out,) if out is err else (out, err)
+        try:
+            with self._signals() as wake:
+                return self._run(out.child_end, err.child_end, wake, meanwhile)
+        finally:
+            self._drain()
+
+    def _run(self, stdout: int, stderr: int, wake: int, meanwhile: Callable[[], None]) -> Outcome:
+        started, clock = datetime.now(UTC), time.monotonic()
+        process = self._start(stdout, stderr)
+        if self._how.timeout_seconds is not None:
+            self._deadline = clock + self._how.timeout_seconds
+        for stream in self._streams:
+            terminal.start_copying(stream, self._keep)
+        for number in self._ending:  # a signal that came before there was a command
+            processes.send(process.pid, number, to_group=not self._shares_group)
+        meanwhile()
+        self._wait(process, wake)
+        duration = time.monotonic() - clock
+        finished = datetime.now(UTC)
+        if self._ending or self._timed_out:
+            processes.end_all(self._how.mark, process.pid, self._how.grace_seconds)
+        return self._outcome(process.returncode, started, finished, duration)
+
+    def _start(self, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+        how = self._how
+        program = find_program(how.argv[0], how.cwd, how.env)
+        try:
+            self._process = subprocess.Popen(
+                how.argv,
+                executable=program,
+                cwd=how.cwd,
+                env=how.env,
+                stdout=stdout,
+                stderr=stderr,
+                process_group=None if self._shares_group else 0,
+            )
+        except OSError as error:
+            raise XgitError(
+                f"{how.argv[0]} cannot be executed: {error.strerror}",
+                "does its first line name an interpreter that exists?",
+                exit_code=NOT_EXECUTABLE,
+            ) from error
+        return self._process
+
+    def _keep(self, data: bytes) -> None:
+        with self._log_lock:
+            self._log.write(data)
+
+    # ------------------------------------------------------------ signals
+
+    @contextmanager
+    def _signals(self) -> Iterator[int]:
+        """Handle signals while the command runs; yields a descriptor that wakes the wait."""
+        read_end, write_end = os.pipe()
+        os.set_blocking(write_end, False)
+        before = {signal.SIGCHLD: signal.signal(signal.SIGCHLD, self._handle)}
+        for number in (*_ENDING, *_PASSED_ON, signal.SIGWINCH):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+                before[number] = signal.signal(number, self._handle)
+        wakeup = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        try:
+            yield read_end
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(read_end)
+            os.close(write_end)
+
+    def _handle(self, number: int, frame: object) -> None:
+        if number == signal.SIGCHLD:
+            return
+        if number == signal.SIGWINCH:
+            for stream in self._streams:
+                terminal.copy_size(stream)
+        if number in _ENDING:
+            self._ending.append(signal.Signals(number))
+            if len(self._ending) in (1, _IMPATIENT):
+                grace = self._how.grace_seconds if len(self._ending) == 1 else 0.0
+                self._deadline = time.monotonic() + grace
+        # The terminal has sent Ctrl-C and Ctrl-\ to the whole group already.
+        by_terminal = self._shares_group and number in (signal.SIGINT, signal.SIGQUIT)
+        if self._process is not None and not by_terminal:
+            processes.send(self._process.pid, number, to_group=not self._shares_group)
+
+    def _wait(self, process: subprocess.Popen[bytes], wake: int) -> None:
+        """Wait for the end; past a deadline SIGTERM goes to the whole tree, then SIGKILL."""
+        while process.poll() is None:
+            rest = None if self._deadline is None else self._deadline - time.monotonic()
+            if rest is not None and rest <= 0:
+                self._timed_out = self._timed_out or not self._ending
+                processes.end_all(self._how.mark, process.pid, self._how.grace_seconds)
+                self._deadline = None
+                continue
+            if select.select([wake], [], [], rest)[0]:
+                os.read(wake, 4096)
+
+    # ------------------------------------------------------------ the end
+
+    def _drain(self) -> None:
+        limit = time.monotonic() + _DRAIN_SECONDS
+        for stream in self._streams:
+            terminal.finish_copying(stream, limit - time.monotonic())
+        with self._log_lock:
+            self._log.close()
+
+    def _outcome(
+        self, code: int, started: datetime, finished: datetime, duration: float
+    ) -> Outcome:
+        name = signal.Signals(-code).name if code < 0 else None
+        exit_code = 128 - code if code < 0 else code
+        return Outcome(self._status(exit_code, name), exit_code, name, started, finished, duration)
+
+    def _status(self, exit_code: int, name: str | None) -> Status:
+        if exit_code == 0:
+            return "completed"
+        if self._ending or self._timed_out or name in _GONE_WITHOUT_FAULT:
+            return "interrupted"
+        return "failed"
+
+
+def child_environment(spool: Path, inject: Path, base: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the command: xgit's witness comes first on Python's path."""
+    rest = base.get("PYTHONPATH")
+    path = f"{inject}{os.pathsep}{rest}" if rest else str(inject)
+    return {**base, "PYTHONPATH": path, "XGIT_SPOOL": str(spool)}

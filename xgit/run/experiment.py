@@ -1,0 +1,170 @@
+"""The straight line: capture, guards, execute, assemble, save."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import xgit
+from xgit.capture import code, data, params
+from xgit.capture.cache import Cache
+from xgit.capture.metrics import MetricFiles
+from xgit.errors import REFUSED, XgitError
+from xgit.git import pack, plumbing
+from xgit.git.plumbing import Repo
+from xgit.guards import registry
+from xgit.record import refs
+from xgit.record.model import Experiment, GuardResult, Outcome, RepoState, Request, Summary
+from xgit.run import assemble, execute, journal, recover
+from xgit.run.assemble import Circumstances
+from xgit.run.journal import Journal
+from xgit.run.meanwhile import Findings
+from xgit.run.output import BoundedLog
+from xgit.run.processes import SPOOL_VARIABLE
+from xgit.settings import Settings
+from xgit.store import experiments
+from xgit.store.experiments import Saved
+
+INJECT = Path(xgit.__file__).parent / "inject"
+
+
+class Refused(XgitError):
+    """The guards found violations; `results` has what each of them said."""
+
+    def __init__(self, results: tuple[GuardResult, ...]) -> None:
+        count = sum(len(one.violations) for one in registry.refusals(results))
+        noun = "violation" if count == 1 else "violations"
+        super().__init__(f"this run could not be repeated ({count} {noun})", exit_code=REFUSED)
+        self.results = results
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run that is on disk; `previous` is the newest experiment before it."""
+
+    experiment: Experiment
+    saved: Saved
+    previous: Summary | None
+
+
+def run(
+    repo: Repo,
+    request: Request,
+    settings: Settings,
+    *,
+    stdout: int = 1,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Recorded:
+    """Run a command as an experiment.
+
+    Args:
+        stdout: the descriptor of ours that the command's stdout comes out at.
+        now: the clock.
+
+    Raises:
+        Refused: a guard refused; nothing was started and nothing is left.
+        XgitError: the command could not be started, or the run could not be recorded. In the
+            latter case all that was measured lies in the journal, and the message says so.
+    """
+    environ = dict(os.environ)
+    execute.find_program(request.argv[0], request.cwd, environ)
+    identity = plumbing.identity_line(repo)
+    fallback = params.file_params(repo.work_tree, Path(request.cwd))
+    state = capture(repo, identity)
+    results = registry.judge(state, "run", allow=request.allow, snapshot=request.snapshot)
+    if registry.refusals(results):
+        raise Refused(results)
+    place = journal.reserve(repo, request.name, lambda: refs.new_id(now()))
+    try:
+        snapshot = _snapshot(repo, request, state, place, identity)
+        begun = assemble.provisional(
+            place.id, request, state, results, snapshot=snapshot, started=now()
+        )
+        findings = Findings(begun)
+        files = MetricFiles.before(repo.work_tree, Path(request.cwd), settings.metrics)
+        place.note(begun)
+    except BaseException:
+        place.close()
+        recover.drop_dead_keeps(repo)
+        raise
+    outcome = _execute(repo, request, settings, place, findings, environ, stdout)
+    with suppress(OSError):  # a full disk: what lies in the spool has to do
+        place.note(replace(findings.experiment, outcome=outcome), ended=True)
+    around = Circumstances(repo.work_tree, settings, environ, fallback, files)
+    experiment = assemble.finish(findings.experiment, outcome, place.directory, around)
+    saved = _save(repo, experiment, place, findings.base_tree)
+    return Recorded(experiment, saved, findings.previous)
+
+
+def capture(repo: Repo, identity: str) -> RepoState:
+    """The state that the guards judge."""
+    state = code.repo_state(repo, identity)
+    pins = data.read_pins(repo)
+    if not pins:
+        return state
+    with Cache(repo.private_dir) as cache:
+        pins = data.check_pins(repo, pins, cache)
+        pins, notes = data.check_remotes(repo, pins, cache)
+    return replace(state, pins=pins, notes=(*state.notes, *notes))
+
+
+def _snapshot(
+    repo: Repo, request: Request, state: RepoState, place: Journal, identity: str
+) -> str | None:
+    if not request.snapshot or not (state.untracked or state.modified) or state.commit is None:
+        return None
+    scratch = place.directory / "snapshot"
+    return pack.snapshot_work_tree(
+        repo, scratch=scratch, head=state.commit, identity=identity, owner=place.id
+    )
+
+
+def _execute(
+    repo: Repo,
+    request: Request,
+    settings: Settings,
+    place: Journal,
+    findings: Findings,
+    environ: dict[str, str],
+    stdout: int,
+) -> Outcome:
+    env = execute.child_environment(place.spool, INJECT, environ)
+    how = execute.Started(
+        argv=request.argv,
+        cwd=request.cwd,
+        env=env,
+        mark=env[SPOOL_VARIABLE],
+        stdout=stdout,
+        timeout_seconds=request.timeout_seconds,
+        grace_seconds=settings.grace_seconds,
+    )
+    log = BoundedLog(place.directory, settings.log_bytes)
+    try:
+        return execute.execute(how, log, lambda: findings.gather(repo, place, settings, environ))
+    except XgitError:  # it never started, so there is nothing to keep
+        place.close()
+        recover.drop_dead_keeps(repo)
+        raise
+
+
+def _save(repo: Repo, experiment: Experiment, place: Journal, base_tree: bytes | None) -> Saved:
+    """Record it; when that fails, leave everything for the next command to pick up."""
+    try:
+        place.note(experiment, ended=True)
+        identity = plumbing.identity_line(repo)
+        saved = experiments.save(repo, experiment, identity=identity, base_tree=base_tree)
+    except (XgitError, OSError) as error:
+        place.leave()
+        raise XgitError(
+            f"the run ended with exit code {experiment.outcome.exit_code}, "
+            f"and could not be recorded: {error}",
+            f"what it measured is safe in {place.directory}; mend the cause, then: "
+            "xgit exp recover",
+            exit_code=REFUSED,
+        ) from error
+    place.close()
+    return saved

@@ -1,0 +1,100 @@
+"""Runs whose xgit died: recorded by the next command, with what they had left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from xgit.errors import Unreadable, XgitError
+from xgit.git import pack, plumbing
+from xgit.git.plumbing import Repo
+from xgit.record import codec
+from xgit.record.model import Experiment, Metrics, Outcome
+from xgit.run import assemble, journal, processes
+from xgit.run.assemble import Circumstances
+from xgit.run.journal import Journal
+from xgit.settings import load_settings
+from xgit.store import experiments
+
+
+def recover(repo: Repo) -> Iterator[tuple[str, XgitError | None]]:
+    """Record every run that lost its xgit, and sweep up what dead runs left.
+
+    Yields:
+        The id of each run, with None when it is recorded, or the error that stood in the way;
+        its directory then stays for another try.
+    """
+    for place in journal.abandoned(repo):
+        if processes.is_any_alive(str(place.spool)):
+            place.leave()  # the command goes on without its xgit: not yet
+            continue
+        try:
+            _record(repo, place)
+        except FileNotFoundError:
+            place.close()  # it died before its command began: there is nothing to record
+        except (XgitError, OSError) as error:
+            place.leave()
+            told = error if isinstance(error, XgitError) else XgitError(str(error))
+            yield place.id, told
+        else:
+            place.close()
+            yield place.id, None
+    drop_dead_keeps(repo)
+
+
+def _record(repo: Repo, place: Journal) -> None:
+    document = place.read()
+    codec.check(document)
+    known = codec.from_record(document)
+    if not (place.spool.is_dir()):
+        raise Unreadable(f"the journal of {place.id} has no spool")
+    around = Circumstances(_root(repo), load_settings(_root(repo)), dict(os.environ))
+    ended = document.get("ended", False)
+    outcome = known.outcome if ended else _outcome(known, place.directory)
+    experiment = assemble.finish(known, outcome, place.directory, around)
+    if ended:
+        # The metric files were read when the command ended; by now they may be another run's.
+        metrics = Metrics(known.metrics.values, known.metrics.sources, experiment.metrics.series)
+        experiment = replace(
+            experiment,
+            metrics=metrics,
+            expectations=known.expectations,
+            notes=known.notes,
+            reproducible=known.reproducible,
+            reasons=known.reasons,
+        )
+    try:
+        experiments.save(repo, experiment, identity=plumbing.identity_line(repo))
+    except pack.RefExists:
+        return  # it was recorded, and died before it could tidy up
+
+
+def _root(repo: Repo) -> Path:
+    return repo.root or repo.git_dir
+
+
+def _outcome(known: Experiment, directory: Path) -> Outcome:
+    """It ended when it last wrote something; nobody saw how."""
+    times = [path.stat().st_mtime for path in directory.rglob("*")]
+    started = known.outcome.started
+    finished = max(started, datetime.fromtimestamp(max(times), UTC))
+    seconds = (finished - started).total_seconds()
+    return Outcome("interrupted", None, None, started, finished, seconds)
+
+
+def drop_dead_keeps(repo: Repo) -> None:
+    """Remove the `.keep` of packs whose run is over, so that git may tidy them up."""
+    for path, owner in pack.kept_packs(repo):
+        if not journal.is_under_way(repo, owner):
+            path.unlink(missing_ok=True)
+
+
+def is_anything_left(repo: Repo) -> bool:
+    """Whether there are directories of runs, of the living or of the dead."""
+    try:
+        return bool(os.listdir(repo.private_dir / journal.RUNS))
+    except OSError:
+        return False

@@ -1,0 +1,326 @@
+"""Save and load experiments: tags `experiment/<id>` on commits that hold the record.
+
+Everything read here may have been written by a stranger: sizes are checked before content is
+read, a tag must carry the name of its ref, and a record is held against its schema.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from xgit.errors import Unreadable, XgitError
+from xgit.git import pack as packs
+from xgit.git import plumbing
+from xgit.git.plumbing import RefLine, Repo
+from xgit.record import codec, message, page, refs
+from xgit.record.model import Broken, Experiment, Json, Metrics, Summary
+
+RECORD_DIR: Final = ".xgit"
+RECORD_LIMIT_BYTES = 32 * 1024 * 1024
+DEEP_ROWS = 200  # up to here `list_summaries` looks into the records as well
+_NAMED = 4  # how many of several possible ids a message names
+_SAME_SECOND = 64  # how many experiments may well end within one second
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Where an experiment went."""
+
+    ref: str
+    commit: str
+    tag: str
+
+
+# ---------------------------------------------------------------- save
+
+
+def save(
+    repo: Repo, experiment: Experiment, *, identity: str, base_tree: bytes | None = None
+) -> Saved:
+    """Make the record commit and its tag; when this returns, both survive a power cut.
+
+    Args:
+        identity: git's identity line, of the author and of the moment.
+        base_tree: the raw root tree of the commit that ran, when it is known already.
+
+    Raises:
+        RefExists: the id is taken.
+        XgitError: git could not write or sign.
+        Unreadable: the record does not fit its own schema (a bug in xgit).
+    """
+    document = codec.to_json(codec.to_record(experiment))
+    codec.check(document)
+    parent = experiment.code.ran
+    pack = packs.Pack(repo.object_format)
+    record = pack.add("blob", codec.encode(document))
+    tree = pack.add_tree(record_files(experiment, codec.encode(document)))
+    raw = base_tree if base_tree is not None else plumbing.tree_bytes(repo, parent)
+    text = message.tag_message(experiment)
+    commit = pack.add(
+        "commit",
+        packs.commit_text(
+            tree=pack.splice_tree(raw, RECORD_DIR, tree),
+            parents=(parent,),
+            author=identity,
+            committer=identity,
+            message=text.partition("\n")[0] + "\n",
+        ),
+    )
+    name = refs.format_tag(experiment.id)
+    tag = pack.add("tag", _tag(repo, pack, name, commit, identity, text))
+    ref = refs.format_ref(experiment.id)
+    packs.store(repo, pack, ref, tag, owner=experiment.id)
+    _remember_valid(repo, [record])
+    return Saved(ref, commit, tag)
+
+
+def _tag(repo: Repo, pack: packs.Pack, name: str, commit: str, identity: str, text: str) -> bytes:
+    if repo.config.is_true("tag.gpgsign"):
+        return packs.sign(repo, commit_pack=pack, name=name, target=commit, message=text)
+    return packs.tag_text(target=commit, name=name, tagger=identity, message=text)
+
+
+def record_files(experiment: Experiment, record: bytes) -> dict[str, bytes]:
+    """What lies under `.xgit/` in the record commit, by its path there."""
+    metrics = {
+        name: codec.number_to_json(value) for name, value in experiment.metrics.values.items()
+    }
+    files = {
+        **experiment.files,
+        "record.json": record,
+        "README.md": page.page(experiment).encode("utf-8", "backslashreplace"),
+        "metrics.json": codec.encode(metrics),
+        "log.txt": experiment.log,
+    }
+    if experiment.params.text is not None:
+        files["params.yaml"] = experiment.params.text.encode("utf-8", "backslashreplace")
+    if experiment.metrics.series:
+        files["metrics.jsonl"] = codec.series_lines(experiment.metrics.series)
+    return files
+
+
+# ---------------------------------------------------------------- load
+
+
+def load(repo: Repo, experiment_id: str) -> Experiment:
+    """The whole experiment, its series and its params text, without its log.
+
+    Raises:
+        Unreadable: the tag is no experiment, or its record is damaged.
+        Unsupported: the record is of a later version.
+    """
+    ref = refs.format_ref(experiment_id)
+    inside = f"{ref}^{{tree}}:{RECORD_DIR}/"
+    names = [f"{inside}record.json", f"{inside}metrics.jsonl", f"{inside}params.yaml"]
+    tag, record, series, params = plumbing.read_objects(
+        repo, [ref, *names], limit_bytes=RECORD_LIMIT_BYTES
+    )
+    _check_tag(experiment_id, tag)
+    document = codec.decode(_content(experiment_id, "record.json", record))
+    _check_once(repo, names[0], document)
+    experiment = codec.from_record(document)
+    points = codec.parse_series(series) if isinstance(series, bytes) else ()
+    text = params.decode("utf-8", "replace") if isinstance(params, bytes) else None
+    return replace(
+        experiment,
+        params=replace(experiment.params, text=text),
+        metrics=Metrics(experiment.metrics.values, experiment.metrics.sources, points),
+    )
+
+
+def record_json(repo: Repo, experiment_id: str) -> dict[str, Json]:
+    """The record.json document as it is stored; raises as `load` does."""
+    name = f"{refs.format_ref(experiment_id)}^{{tree}}:{RECORD_DIR}/record.json"
+    (content,) = plumbing.read_objects(repo, [name], limit_bytes=RECORD_LIMIT_BYTES)
+    document = codec.decode(_content(experiment_id, "record.json", content))
+    _check_once(repo, name, document)
+    return document
+
+
+def load_log(repo: Repo, experiment_id: str) -> bytes:
+    """The output that the record kept.
+
+    Raises:
+        Unreadable: there is no log in the record.
+    """
+    name = f"{refs.format_ref(experiment_id)}^{{tree}}:{RECORD_DIR}/log.txt"
+    (content,) = plumbing.read_objects(repo, [name], limit_bytes=RECORD_LIMIT_BYTES)
+    return _content(experiment_id, "log.txt", content)
+
+
+def _check_tag(experiment_id: str, tag: bytes | int | None) -> None:
+    """A signature says nothing of the ref a tag lies under, so the name inside must agree."""
+    if not isinstance(tag, bytes) or not tag.startswith(b"object "):
+        raise Unreadable(f"experiment/{experiment_id} is not an annotated tag")
+    inside = tag.split(b"\n", 3)[2].removeprefix(b"tag ").decode("utf-8", "replace")
+    if inside != refs.format_tag(experiment_id):
+        raise Unreadable(f"experiment/{experiment_id} holds a tag that is named {inside!r}")
+
+
+def _content(experiment_id: str, name: str, content: bytes | int | None) -> bytes:
+    if content is None:
+        raise Unreadable(f"experiment/{experiment_id} has no {RECORD_DIR}/{name}")
+    if isinstance(content, int):
+        limit = RECORD_LIMIT_BYTES // 2**20
+        raise Unreadable(
+            f"{RECORD_DIR}/{name} of experiment/{experiment_id} has {content} bytes, "
+            f"more than the {limit} MiB xgit reads"
+        )
+    return content
+
+
+def _check_once(repo: Repo, name: str, document: dict[str, Json]) -> None:
+    """Hold a record against the schema, unless this very blob was found valid before."""
+    (oid,) = plumbing.object_names(repo, [name])
+    if oid is not None and oid not in _known_valid(repo):
+        codec.check(document)
+        _remember_valid(repo, [oid])
+
+
+def _known_valid(repo: Repo) -> frozenset[str]:
+    try:
+        return frozenset((repo.private_dir / "valid-records").read_text("ascii").split())
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
+
+
+def _remember_valid(repo: Repo, oids: Sequence[str]) -> None:
+    """Note blobs that fit the schema; without a place to write they are checked again."""
+    try:
+        repo.private_dir.mkdir(mode=0o700, exist_ok=True)
+        with (repo.private_dir / "valid-records").open("a", encoding="ascii") as file:
+            file.write("".join(f"{oid}\n" for oid in oids))
+    except OSError:
+        return
+
+
+# ---------------------------------------------------------------- list
+
+
+def list_summaries(
+    repo: Repo, *, newest: int | None = None, deep: bool = True
+) -> list[Summary | Broken]:
+    """What the tags tell of every experiment, the one that ended last first, broken ones last.
+
+    Args:
+        newest: return only so many.
+        deep: up to `DEEP_ROWS` experiments, look whether the records themselves are there and
+            are JSON; beyond that the tags are believed.
+    """
+    count = None if newest is None else newest + _SAME_SECOND
+    lines = plumbing.refs_with_messages(repo, refs.EXPERIMENT_PREFIX, newest=count)
+    rows = _in_order([_row(line) for line in lines])
+    if newest is not None:
+        # Tag dates have whole seconds: if the cut falls inside one, all must be read.
+        if len(lines) == count and _second(rows[newest - 1]) == _second(rows[-1]):
+            return list_summaries(repo, deep=deep)[:newest]
+        rows = rows[:newest]
+    return _looked_into(repo, rows) if deep and len(rows) <= DEEP_ROWS else rows
+
+
+def _row(line: RefLine) -> Summary | Broken:
+    name = line.ref.removeprefix(refs.EXPERIMENT_PREFIX)
+    experiment_id = refs.parse_ref(line.ref)
+    if experiment_id is None:
+        return Broken(name, "its name is not one that xgit gives")
+    if line.kind != "tag":
+        return Broken(experiment_id, "it is not an annotated tag")
+    try:
+        summary = message.parse_summary(line.subject_and_body)
+    except Unreadable as error:
+        return Broken(experiment_id, error.message)
+    if summary.id != experiment_id:
+        return Broken(experiment_id, f"it holds experiment {summary.id!r}")
+    return summary
+
+
+def _in_order(rows: list[Summary | Broken]) -> list[Summary | Broken]:
+    fine = [row for row in rows if isinstance(row, Summary)]
+    fine.sort(key=lambda row: (row.finished, row.id), reverse=True)
+    return [*fine, *(row for row in rows if isinstance(row, Broken))]
+
+
+def _second(row: Summary | Broken) -> int | None:
+    return int(row.finished.timestamp()) if isinstance(row, Summary) else None
+
+
+def _looked_into(repo: Repo, rows: list[Summary | Broken]) -> list[Summary | Broken]:
+    fine = [row.id for row in rows if isinstance(row, Summary)]
+    names = [f"{refs.format_ref(one)}^{{tree}}:{RECORD_DIR}/record.json" for one in fine]
+    valid = _known_valid(repo)
+    oids = plumbing.object_names(repo, names) if names else []
+    unknown = [one for one, oid in zip(fine, oids, strict=True) if oid is None or oid not in valid]
+    broken = _broken_records(repo, unknown)
+    return _in_order([broken.get(row.id, row) for row in rows])
+
+
+def _broken_records(repo: Repo, ids: Sequence[str]) -> dict[str, Broken]:
+    names = [f"{refs.format_ref(one)}^{{tree}}:{RECORD_DIR}/record.json" for one in ids]
+    if not names:
+        return {}
+    broken: dict[str, Broken] = {}
+    contents = plumbing.read_objects(repo, names, limit_bytes=RECORD_LIMIT_BYTES)
+    for one, content in zip(ids, contents, strict=True):
+        try:
+            codec.decode(_content(one, "record.json", content))
+        except Unreadable as error:
+            broken[one] = Broken(one, error.message)
+    return broken
+
+
+# ---------------------------------------------------------------- find
+
+
+def resolve(repo: Repo, text: str) -> str:
+    """The id that a user means by a tag, an id, a unique prefix, `@` or `@~2`.
+
+    Raises:
+        XgitError: there is none, or more than one.
+    """
+    if text.startswith("@"):
+        return _counted_back(repo, text)
+    wanted = refs.parse_tag(text)
+    if not refs.ID_GRAMMAR.fullmatch(wanted):
+        raise XgitError(f"{text!r} is not the name of an experiment", "xgit exp list")
+    if plumbing.has_ref(repo, refs.format_ref(wanted)):
+        return wanted
+    found = [
+        name.removeprefix(refs.EXPERIMENT_PREFIX)
+        for name in plumbing.ref_names(repo, f"{refs.EXPERIMENT_PREFIX}{wanted}*")
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        first = sorted(found)[:_NAMED]
+        shown = ", ".join([*first, "…"] if len(found) > _NAMED else first)
+        raise XgitError(f"{text!r} could be any of {len(found)} experiments: {shown}")
+    raise _unknown(repo, wanted)
+
+
+def _counted_back(repo: Repo, text: str) -> str:
+    form = re.fullmatch(r"@(?:~([0-9]{1,6}))?", text)
+    if form is None:
+        raise XgitError(f"{text!r} is not the name of an experiment", "@ is the newest, @~1 before")
+    wanted = int(form[1] or 0)
+    rows = list_summaries(repo, newest=wanted + 1, deep=False)
+    fine = [row for row in rows if isinstance(row, Summary)]
+    if wanted < len(fine):
+        return fine[wanted].id
+    if not fine:
+        raise XgitError("there are no experiments here", "xgit exp run, or git fetch --tags")
+    raise XgitError(f"{text} goes back too far: there are {len(fine)} experiments", "xgit exp list")
+
+
+def _unknown(repo: Repo, wanted: str) -> XgitError:
+    from difflib import get_close_matches
+
+    names = [
+        name.removeprefix(refs.EXPERIMENT_PREFIX)
+        for name in plumbing.ref_names(repo, refs.EXPERIMENT_PREFIX)
+    ]
+    near = get_close_matches(wanted, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else "xgit exp list, or git fetch --tags"
+    return XgitError(f"there is no experiment {wanted!r}", hint)
