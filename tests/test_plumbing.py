@@ -40,6 +40,7 @@ def test_a_linked_work_tree_shares_the_private_directory(project: Project) -> No
 def test_a_bare_repository_has_no_work_tree(project: Project) -> None:
     repo = plumbing.open_repo(project.origin)
     assert repo.root is None
+    assert repo.common_dir == repo.git_dir == project.origin
     with pytest.raises(XgitError, match="bare repository"):
         _ = repo.work_tree
 
@@ -187,3 +188,8 @@ def test_a_config_key_without_a_value_is_true(project: Project) -> None:
 def test_a_failure_says_what_git_said(project: Project) -> None:
     with pytest.raises(plumbing.GitError, match="git rev-parse failed"):
         plumbing.git_line(plumbing.open_repo(project.root), "rev-parse", "--verify", "nowhere")
+
+
+def test_inside_a_git_directory(project: Project) -> None:
+    with pytest.raises(XgitError, match="inside a git directory"):
+        plumbing.open_repo(project.root / ".git")

@@ -153,12 +153,13 @@ def open_repo(path: Path) -> Repo:
     if done.returncode:
         raise _cannot_open(path, done.stderr.decode(errors="replace"))
     # The paths come last: they alone may hold a newline.
-    bare, inside, shallow, object_format, up, git_dir = os.fsdecode(done.stdout).split("\n", 5)
-    own = Path(git_dir.removesuffix("\n"))
+    bare, inside, shallow, object_format, rest = os.fsdecode(done.stdout).split("\n", 4)
     root = None
     if inside == "true":
+        up, _, rest = rest.partition("\n")
         root = Path(os.path.realpath(path / up))
-    elif bare != "true":
+    own = Path(rest.removeprefix("\n").removesuffix("\n"))
+    if root is None and bare != "true":
         raise XgitError(f"{path} lies inside a git directory", f"cd {own.parent}")
     return Repo(root, own, _common_dir(own), object_format, shallow == "true")
 

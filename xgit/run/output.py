@@ -31,7 +31,7 @@ class BoundedLog:
     def write(self, data: bytes) -> None:
         """Keep a piece of output; a full disk costs the log, never the run (see `failed`)."""
         try:
-            while data and self.failed is None:
+            while data and self.failed is None and not self._file.closed:
                 data = data[self._write_some(data) :]
         except OSError as error:
             self.failed = error.strerror

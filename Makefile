@@ -1,0 +1,48 @@
+# Everything happens in .venv, made with uv where it is installed, else with venv and pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+# How many tests run side by side.
+JOBS ?= 2
+
+ifeq ($(UV),)
+MAKE_VENV = $(PYTHON) -m venv $(VENV)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+else
+MAKE_VENV = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+INSTALL = uv pip install --quiet --python $(BIN)/python
+endif
+
+.PHONY: demo test lint benchmark clean
+
+demo: $(VENV)/.demo
+	$(BIN)/xgit demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m xgit check --stage commit
+
+benchmark: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.list
+
+$(VENV)/.demo: pyproject.toml
+	@echo "installing xgit with what the demo needs into $(VENV) …"
+	@$(MAKE_VENV)
+	@$(INSTALL) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml
+	@echo "installing xgit with what its tests need into $(VENV) …"
+	@$(MAKE_VENV)
+	@$(INSTALL) -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
