@@ -5,13 +5,27 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 BIN = Path(sys.executable).parent
+# `.ci/run` installs every tool that a test may need: there, a skipped test is a failed one.
+TOOLS_REQUIRED = os.environ.get("XGIT_TEST_REQUIRE_TOOLS") == "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure where nothing may be missing."""
+    report = yield
+    if TOOLS_REQUIRED and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped where every tool is required: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(autouse=True)

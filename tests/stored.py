@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.conftest import Project
 from xgit.git.plumbing import identity_line, open_repo
 from xgit.record.model import (
     Code,
@@ -27,8 +28,6 @@ from xgit.record.model import (
     Violation,
 )
 from xgit.store.experiments import save
-
-from tests.conftest import Project
 
 STARTED = datetime(2026, 11, 23, 20, 15, 2, tzinfo=UTC)
 
@@ -111,7 +110,8 @@ def two(project: Project) -> tuple[Experiment, Experiment]:
             HydraFacts("config", ("optim.lr=0.3",), {}),
         ),
         environment=replace(
-            plain.environment, packages={"numpy": Package("2.4.6"), "own": Package("0.1", "editable:.")}
+            plain.environment,
+            packages={"numpy": Package("2.4.6"), "own": Package("0.1", "editable:.")},
         ),
         metrics=Metrics({"accuracy": 0.973, "loss": 0.081}, {"accuracy": "xgit.log"}),
         why="is wider better?",

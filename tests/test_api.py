@@ -147,7 +147,8 @@ def test_artifacts_small_large_and_hostile(tmp_path: Path) -> None:
         xgit.log_artifact("model.json")
         xgit.log_artifact(pathlib.Path("model.json"), "sub/best model.json")
         xgit.log_artifact("big.bin")
-        for name in ("/etc/x", "../x", "a/../b", "", ".git/config", "a/.GIT", "git~1", "a\\\\b", "a\\nb"):
+        hostile = ["/etc/x", "../x", "a/../b", "", ".git/config", "a/.GIT", "git~1", "a\\\\b"]
+        for name in hostile + ["a\\nb"]:
             xgit.log_artifact("model.json", name)
         xgit.log_artifact("missing.bin")
         xgit.log_artifact(".", "folder")
@@ -194,7 +195,10 @@ def test_outside_a_run_nothing_happens(tmp_path: Path) -> None:
         """
         import sys, xgit
         before = set(sys.modules)
-        xgit.log({"x": "text"}); xgit.summary(a=1); xgit.log_artifact("nothing"); xgit.log_figure(0, "x")
+        xgit.log({"x": "text"})
+        xgit.summary(a=1)
+        xgit.log_artifact("nothing")
+        xgit.log_figure(0, "x")
         assert not {name for name in set(sys.modules) - before}, set(sys.modules) - before
         """,
         None,

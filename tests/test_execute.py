@@ -75,7 +75,7 @@ def test_output_is_shown_in_order_and_kept(tmp_path: Path) -> None:
     outcome, shown = run(tmp_path, "sh", "-c", script)
     expected = b"out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n\xffno newline"
     assert shown == expected
-    assert read_log(tmp_path, 1000) == expected
+    assert read_log(tmp_path, 1000).joined() == expected
     assert outcome.duration_seconds < 5
 
 
@@ -199,8 +199,8 @@ def test_on_a_terminal_the_command_has_a_terminal(tmp_path: Path) -> None:
     seen = read_until(handle, b"hello Ada")
     assert b"\r\r\n" not in seen
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert b"hello Ada\n" in read_log(tmp_path, 1000)
-    assert b"\r" not in read_log(tmp_path, 1000)
+    assert b"hello Ada\n" in read_log(tmp_path, 1000).joined()
+    assert b"\r" not in read_log(tmp_path, 1000).joined()
 
 
 def test_a_resize_reaches_the_command(tmp_path: Path) -> None:

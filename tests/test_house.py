@@ -15,7 +15,7 @@ PACKAGE = ROOT / "xgit"
 
 # Imports go from a wing to one further down the list, or within a wing.
 FLOORS = [
-    ["errors", "settings", ""],
+    ["errors", "settings", "templates", ""],
     ["git"],
     ["record"],
     ["capture", "store"],

@@ -15,7 +15,7 @@ def write(directory: Path, limit: int, *pieces: bytes) -> bytes:
     for piece in pieces:
         log.write(piece)
     log.close()
-    return read_log(directory, limit)
+    return read_log(directory, limit).joined()
 
 
 def test_small_output_is_kept_whole(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_small_output_is_kept_whole(tmp_path: Path) -> None:
 
 def test_no_output(tmp_path: Path) -> None:
     assert write(tmp_path, 100) == b""
-    assert read_log(tmp_path / "absent", 100) == b""
+    assert read_log(tmp_path / "absent", 100).joined() == b""
 
 
 @pytest.mark.parametrize("size", range(0, 400, 7))
@@ -57,3 +57,18 @@ def test_a_full_disk_costs_the_log_and_not_the_run(tmp_path: Path) -> None:
     log.write(b"more")
     assert log.failed == "No space left on device"
     log.close()
+
+
+def test_half_a_secret_at_the_cut_is_left_out(tmp_path: Path) -> None:
+    secret = b"hunter2hunter2"
+    for shift in range(len(secret) + 1):
+        folder = tmp_path / str(shift)
+        folder.mkdir()
+        log = BoundedLog(folder, 200)
+        log.write(b"x" * (100 - shift) + secret + b"y" * 500 + secret + b"z" * (100 - shift))
+        log.close()
+        kept = read_log(folder, 200).joined(
+            lambda data: data.replace(secret, b"***"), margin_bytes=len(secret)
+        )
+        assert b"hunter" not in kept
+        assert b"er2" not in kept

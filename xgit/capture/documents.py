@@ -10,24 +10,30 @@ from __future__ import annotations
 import os
 import re
 import stat
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from xgit.record.model import Json
+from xgit.record.safe_yaml import compose
+
+if TYPE_CHECKING:
+    import yaml
 
 LIMIT_BYTES = 16 * 1024 * 1024
 YAML_LIMIT_BYTES = 1024 * 1024  # it is read fifty times more slowly than JSON
-_DEPTH = 100
 _DIGITS = 4300  # more than this Python neither reads nor writes
 _YAML = (".yaml", ".yml")
 SUFFIXES = (".json", *_YAML, ".toml")
-_YAML_CORE = (  # tag, pattern, first characters
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
-    ("float", r"[-+]?\.(inf|Inf|INF)|\.nan|\.NaN|\.NAN", list("-+.")),
+_YAML_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_YAML_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_YAML_BASES = {"0o": 8, "0x": 16}
+_YAML_FLOAT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 )
 
 
@@ -37,6 +43,9 @@ class BadDocument(ValueError):
 
 class TooLong:
     """Stands for an integer of more digits than Python reads."""
+
+    def __str__(self) -> str:
+        return "a number of too many digits"
 
 
 def read_document(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> Json:
@@ -115,79 +124,55 @@ def parse_int(digits: str) -> int | TooLong:
 
 
 def parse_yaml(text: str) -> Json:
-    """The value of the first and only document of a YAML text; merge keys are not applied.
+    """The value of the only document of a YAML text; tags and merge keys mean nothing.
+
+    What is named by aliases is one object in the answer, however often it is named.
 
     Raises:
-        BadDocument: it is not YAML, or nested too deeply.
+        BadDocument: it is not YAML, nested too deeply, or has a key that is no scalar.
     """
     import yaml
 
     try:
-        _check_depth(text)
-        return yaml.load(text, Loader=_yaml_loader())  # noqa: S506 - it derives from the safe one
-    except BadDocument:
-        raise
+        root = compose(text)
+        return None if root is None else _value(root, {})
     except yaml.MarkedYAMLError as error:
         where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise BadDocument(f"it is not valid YAML: {error.problem}{where}") from error
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
         raise BadDocument(f"it is not valid YAML: {str(error).splitlines()[0]}") from error
 
 
-def _check_depth(text: str) -> None:
-    """Before the value is built: the C loader recurses without a limit and would crash."""
+def _value(node: yaml.Node, built: dict[yaml.Node, Json]) -> Json:
+    """What a node stands for; a collection enters `built` before what it holds, to hold itself."""
     import yaml
 
-    depth = 0
-    for event in yaml.parse(text, Loader=_yaml_loader()):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _DEPTH:
-            raise BadDocument("it is nested too deeply")
+    if isinstance(node, yaml.ScalarNode):
+        return node.value if node.style else _scalar(node.value)
+    if node in built:
+        return built[node]
+    if not isinstance(node, yaml.MappingNode):
+        items: list[Json] = []
+        built[node] = items
+        items.extend(_value(entry, built) for entry in node.value)
+        return items
+    mapping: dict[Json, Json] = {}
+    built[node] = mapping
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            line = key.start_mark.line + 1
+            raise BadDocument(f"it is not valid YAML: a key that is no scalar in line {line}")
+        mapping[_value(key, built)] = _value(value, built)
+    return mapping
 
 
-@cache
-def _yaml_loader() -> Any:
-    """The safe loader with the core schema of YAML 1.2 and without merge keys."""
-    import yaml
-
-    fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class CoreLoader(fast):  # type: ignore[misc]
-        # Both stand in place of the inherited ones.
-        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
-        yaml_constructors: dict[str | None, Any] = {}  # noqa: RUF012
-
-        def flatten_mapping(self, node: object) -> None:
-            """Merge keys multiply what they merge: they are left as they stand."""
-
-    own = {"bool": _yaml_bool, "int": _yaml_int, "float": _yaml_float}
-    for kind in ("map", "seq", "str", "null", *own):
-        tag = f"tag:yaml.org,2002:{kind}"
-        CoreLoader.add_constructor(tag, own.get(kind) or fast.yaml_constructors[tag])
-    CoreLoader.add_constructor(None, fast.yaml_constructors[None])
-    for kind, pattern, first in _YAML_CORE:
-        whole = re.compile(rf"(?:{pattern})\Z")
-        CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", whole, first)
-    return CoreLoader
-
-
-def _yaml_bool(loader: Any, node: Any) -> bool:
-    text = loader.construct_scalar(node)
-    if text.lower() not in ("true", "false"):
-        raise ValueError(f"{text!r} is neither true nor false")
-    return bool(text.lower() == "true")
-
-
-def _yaml_int(loader: Any, node: Any) -> int | TooLong:
-    text = loader.construct_scalar(node)
-    base = {"0x": 16, "0o": 8}.get(text[:2])
-    return int(text, base) if base and len(text) <= _DIGITS else parse_int(text)
-
-
-def _yaml_float(loader: Any, node: Any) -> float:
-    return float(
-        loader.construct_scalar(node).lower().replace(".inf", "inf").replace(".nan", "nan")
-    )
+def _scalar(text: str) -> Json:
+    """A plain scalar by the core schema of YAML 1.2."""
+    if text in _YAML_WORDS:
+        return _YAML_WORDS[text]
+    if _YAML_INT.fullmatch(text):
+        base = _YAML_BASES.get(text[:2])
+        return int(text, base) if base and len(text) <= _DIGITS else parse_int(text)
+    if _YAML_FLOAT.fullmatch(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text

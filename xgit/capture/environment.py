@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from xgit.capture.packages import installed_packages
@@ -41,10 +41,14 @@ def environment(facts: PythonFacts | None, variables: Mapping[str, str]) -> Envi
     )
 
 
-def recorded_variables(environ: Mapping[str, str], allowed: tuple[str, ...] = ()) -> dict[str, str]:
-    """The variables that may be recorded and are set: the default names and `allowed`."""
-    names = sorted({*DEFAULT_VARIABLES, *allowed})
-    return {name: environ[name] for name in names if name in environ}
+def allowed_variables(further: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names of the variables whose values may be recorded: the default ones and `further`."""
+    return tuple(sorted({*DEFAULT_VARIABLES, *further}))
+
+
+def recorded_variables(environ: Mapping[str, str], further: Iterable[str] = ()) -> dict[str, str]:
+    """The variables that may be recorded and are set."""
+    return {name: environ[name] for name in allowed_variables(further) if name in environ}
 
 
 # ---------------------------------------------------------------- platform

@@ -84,6 +84,15 @@ class Spool:
     notes: tuple[str, ...] = ()
 
     @property
+    def main_python(self) -> PythonFacts | None:
+        """The interpreter of the program itself.
+
+        That is the one that started last: launchers (`conda run`, `poetry run`, `dvc repro`) are
+        Python programs in an environment of their own and start it.
+        """
+        return self.pythons[-1] if self.pythons else None
+
+    @property
     def env(self) -> tuple[tuple[str, str], ...]:
         """Name and value of each variable that a config named and that was set, over all jobs."""
         pairs = {(k, v) for job in self.jobs for k, v in job.env.items() if v is not None}

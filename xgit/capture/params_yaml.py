@@ -11,17 +11,17 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from xgit.errors import XgitError
 from xgit.inject.xgit_values import leaves, plain
 from xgit.record.model import Json
+from xgit.record.safe_yaml import DEEPEST, compose
 
 if TYPE_CHECKING:
     import yaml
 
 MOST_VALUES = 100_000
-DEEPEST = 100
 _FLOAT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 _BOOLEANS = {"true": True, "false": False}
 
@@ -37,14 +37,11 @@ def leaves_of(text: str, shown: str) -> dict[str, Json]:
     """
     import yaml
 
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        root = yaml.compose(text, loader)
+        root = compose(text)
     except yaml.YAMLError as error:
         raise _invalid(shown, error) from error
-    except RecursionError as error:
-        raise XgitError(f"{shown} is nested too deep", f"mend {shown}") from error
-    if root is None:
+    if root is None or root.tag == "tag:yaml.org,2002:null":
         return {}
     if not isinstance(root, yaml.MappingNode):
         raise XgitError(
@@ -109,7 +106,7 @@ class _Unfolding:
 
         kind = node.tag.rpartition(":")[2]
         text = str(node.value)
-        if kind == "str" and getattr(node, "style", None) is None and _FLOAT.fullmatch(text):
+        if kind == "str" and not getattr(node, "style", None) and _FLOAT.fullmatch(text):
             return float(text)
         if kind == "bool":
             return _BOOLEANS.get(text.lower(), text)

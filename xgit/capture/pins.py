@@ -147,7 +147,8 @@ def lock_pins(lock: PinFile, pipeline: PinFile | None) -> Iterator[Pin]:
     """
     if pipeline is None:
         return
-    stages = lock.content.get("stages") if "schema" in lock.content else lock.content
+    current = "schema" in lock.content or "stages" in lock.content  # DVC 1 had neither
+    stages = lock.content.get("stages") if current else lock.content
     for name, value in lock.table(stages, "stages").items():
         stage = lock.table(value, f"stage {name}")
         definition = _definition(pipeline, name)

@@ -16,9 +16,9 @@ from xgit.capture.untrusted import (
     as_number,
     as_optional_int,
     as_optional_text,
+    as_os_text,
     as_text,
     as_time,
-    as_variable,
     hash_of,
     lines_of,
     read_file,
@@ -94,7 +94,7 @@ class _Reading:
             yield f"{self.cut} logged values were left out: one run keeps {MOST_POINTS:,} points"
 
     def _take(self, event: dict[str, Any]) -> None:
-        match event["event"]:
+        match as_text(event["event"]):
             case "log":
                 self._log(event)
             case "summary":
@@ -192,7 +192,7 @@ def _job(event: dict[str, Any]) -> HydraJob:
         leaves={as_text(k): as_leaf(v) for k, v in event["leaves"].items()},
         raw={as_text(k): as_text(v) for k, v in event["raw"].items()},
         unresolved={as_text(k): as_text(v) for k, v in event["unresolved"].items()},
-        env={as_text(k): as_variable(v) for k, v in event["env"].items()},
+        env={as_text(k): None if v is None else as_os_text(v) for k, v in event["env"].items()},
         env_leaves={
             as_text(k): tuple(as_text(name) for name in v) for k, v in event["env_leaves"].items()
         },
@@ -205,12 +205,12 @@ def _pythons(directory: Path) -> Iterator[PythonFacts]:
         try:
             facts = json.loads(read_file(path, KEPT_FILE_BYTES) or b"")
             yield PythonFacts(
-                executable=as_text(facts["executable"]),
+                executable=as_os_text(facts["executable"]),
                 version=as_text(facts["version"]),
                 implementation=as_text(facts["implementation"]),
-                prefix=as_text(facts["prefix"]),
-                base_prefix=as_text(facts["base_prefix"]),
-                path=tuple(as_text(entry) for entry in facts["path"]),
+                prefix=as_os_text(facts["prefix"]),
+                base_prefix=as_os_text(facts["base_prefix"]),
+                path=tuple(as_os_text(entry) for entry in facts["path"]),
                 flags={as_text(k): int(as_number(v)) for k, v in facts["flags"].items()},
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):

@@ -32,13 +32,13 @@ def as_optional_text(value: object) -> str | None:
     return None if value is None else as_text(value)
 
 
-def as_variable(value: object) -> str | None:
-    """The value of an environment variable as it is, bytes that are not UTF-8 as surrogates.
+def as_os_text(value: object) -> str:
+    """A path or the value of a variable as it is, bytes that are not UTF-8 as surrogates.
 
     Raises:
         TypeError: it is no string.
     """
-    if value is not None and not isinstance(value, str):
+    if not isinstance(value, str):
         raise TypeError("not a string")
     return value
 

@@ -30,11 +30,13 @@ def command(names: tuple[str, ...], stage: str, as_json: bool) -> int:
     Example: xgit check untracked modified
     """
     from xgit.guards import registry
+    from xgit.capture.data import PIN_PATTERNS
     from xgit.run.experiment import capture
 
     repo = plumbing.open_repo(Path.cwd())
     wanted = [registry.guard(name).id for name in names]
-    state = capture(repo, plumbing.identity_line(repo))
+    tracked = plumbing.tracked_paths(repo, *PIN_PATTERNS)
+    state = capture(repo, plumbing.identity_line(repo), tracked)
     results = registry.judge(state, stage, only=wanted)
     if as_json:
         click.echo(json.dumps(violations_document(results), indent=2))

@@ -8,9 +8,18 @@ import click
 
 from xgit.cli.repository import current_repo
 from xgit.cli.table import (
- Cell, Column, Table, chosen_format, format_options, json_text, render, screen,
+    Cell,
+    Column,
+    Table,
+    chosen_format,
+    format_options,
+    json_text,
+    render,
+    screen,
+    width_of,
 )
-from xgit.compare.experiments import ABSENT, Comparison, Row, Section, compare
+from xgit.compare.experiments import Comparison, Section, compare
+from xgit.compare.rows import ABSENT, Row
 from xgit.errors import NO
 from xgit.git.plumbing import CodeChange, GitError, Repo, code_change
 from xgit.record.codec import number_to_json
@@ -69,7 +78,7 @@ def _code_change(repo: Repo, old: Code, new: Code) -> CodeChange | None:
 def _text(comparison: Comparison, form: str, everything: bool) -> str:
     if form == "json":
         return json_text(document(comparison))
-    table = side_by_side(comparison, everything=everything, sections=form != "table")
+    table = side_by_side(comparison, everything=everything, for_programs=form != "table")
     return render(table, form, screen())
 
 
@@ -100,23 +109,24 @@ def _row_document(ids: tuple[str, ...], row: Row) -> Json:
 # ---------------------------------------------------------------- the table
 
 
-def side_by_side(comparison: Comparison, *, everything: bool, sections: bool) -> Table:
-    """One row a difference; the changes of metrics stand in a column beside the values.
+def side_by_side(comparison: Comparison, *, everything: bool, for_programs: bool) -> Table:
+    """One row a difference, one column an experiment.
 
     Args:
         everything: name also sections that have nothing to say.
-        sections: name the section in a first column, and head every column, for programs.
+        for_programs: name the section in a first column, head every column, and give the change
+            of a metric a column of its own; for people it stands behind the value.
     """
-    changed = [_has_changes(comparison, at) for at in range(len(comparison.ids))]
-    columns = [Column("section")] if sections else []
-    columns.append(Column("name" if sections else "", shrinks=True))
-    for one, with_change in zip(comparison.ids, changed, strict=True):
+    at_least_one = [_has_changes(comparison, at) for at in range(len(comparison.ids))]
+    apart = [for_programs and found for found in at_least_one]
+    columns = [Column("section"), Column("name")] if for_programs else [Column("", shrinks=True)]
+    for one, with_change in zip(comparison.ids, apart, strict=True):
         columns.append(Column(one, shrinks=True))
-        columns += [Column("change" if sections else "", right=True)] if with_change else []
+        columns += [Column("change", right=True)] if with_change else []
     rows = [
-        [Cell(section.name, section.name), *row] if sections else row
+        [section.name, *row] if for_programs else [row[0] or section.name, *row[1:]]
         for section in comparison.sections
-        for row in _section_rows(section, changed, everything)
+        for row in _section_rows(section, apart, everything)
     ]
     return Table(columns, rows)
 
@@ -126,21 +136,33 @@ def _has_changes(comparison: Comparison, at: int) -> bool:
     return any(row.changes[at] is not None for row in rows)
 
 
-def _section_rows(section: Section, changed: list[bool], everything: bool) -> Iterator[list[Json]]:
+def _section_rows(section: Section, apart: list[bool], everything: bool) -> Iterator[list[Json]]:
     quiet = section.empty or section.name == "run"
-    if not section.rows and not (quiet and not everything):
-        cells = [
-            cell for with_change in changed for cell in ([None, None] if with_change else [None])
-        ]
-        yield [section.name, Cell("same", "same", "dim"), *cells[1:]]
-    for row in section.rows:
-        yield list(_cells(row, changed))
+    if not section.rows and (everything or not quiet):
+        rest: list[Json] = [None] * (len(apart) + sum(apart) - 1)
+        yield ["", Cell("same", "same", "dim"), *rest]
+    columns = [_with_changes(section.rows, at, own) for at, own in enumerate(apart)]
+    for row, *cells in zip(section.rows, *columns, strict=True):
+        yield [row.name, *(part for cell in cells for part in cell)]
 
 
-def _cells(row: Row, changed: list[bool]) -> Iterator[Json]:
-    yield row.name
-    parts = zip(row.values, row.texts, row.changes, changed, strict=True)
-    for value, text, change, with_change in parts:
-        yield Cell(None if value is ABSENT else value, text, "dim" if text == "same" else "")
-        if with_change:
-            yield None if change is None else Cell(change, format_change(change))
+def _with_changes(rows: tuple[Row, ...], at: int, apart: bool) -> list[list[Json]]:
+    """The cells of one experiment: the value, and its change beside it or behind it."""
+    told = ["" if (by := row.changes[at]) is None else format_change(by) for row in rows]
+    widest = max((width_of(row.texts[at]) for row in rows), default=0)
+    longest = max(map(len, told), default=0)
+    return [
+        _cells(row, at, change, (widest, longest), apart)
+        for row, change in zip(rows, told, strict=True)
+    ]
+
+
+def _cells(row: Row, at: int, change: str, widths: tuple[int, int], apart: bool) -> list[Json]:
+    value, text = row.values[at], row.texts[at]
+    exact = None if value is ABSENT else value
+    if apart:
+        by = row.changes[at]
+        return [Cell(exact, text), None if by is None else Cell(by, change)]
+    if change:
+        text = text + " " * (widths[0] - width_of(text)) + f"   {change:>{widths[1]}}"
+    return [Cell(exact, text, "dim" if text == "same" else "")]

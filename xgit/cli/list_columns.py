@@ -17,6 +17,7 @@ from xgit.record.model import Broken, Json, Summary
 Rows = Sequence[Summary | Broken]
 ALWAYS = ("id", "status", "age", "why")
 _STYLES = {"completed": "green", "failed": "red", "interrupted": "yellow"}
+_WITH_UNIT = {"age": "age_seconds", "duration": "duration_seconds"}
 _WHY_AT_LEAST = 16
 _LONGEST_WHY = 80
 _MORE_IN_A_FILE = 12  # columns that differ, where no terminal says how much room there is
@@ -30,8 +31,13 @@ class Key(NamedTuple):
 
     @property
     def full(self) -> str:
-        """As `--columns` takes it without doubt."""
-        return self.name if self.kind == "field" else f"{self.kind}.{self.name}"
+        """Without doubt, and with its unit."""
+        return _WITH_UNIT.get(self.name, self.name) if self.kind == "field" else self.dotted
+
+    @property
+    def dotted(self) -> str:
+        """`metrics.x` or `params.x`."""
+        return f"{self.kind}.{self.name}"
 
 
 def _short(text: object) -> str:
@@ -81,8 +87,9 @@ def parse_key(text: str, rows: Rows) -> Key:
     Raises:
         XgitError: none of the rows has it.
     """
-    if text in _FIELDS:
-        return Key("field", text)
+    field = text.removesuffix("_seconds")
+    if text in _FIELDS or field in _WITH_UNIT:
+        return Key("field", text if text in _FIELDS else field)
     kind, _, rest = text.partition(".")
     known = _names(rows)
     for key in (Key(kind, rest), Key("metrics", text), Key("params", text)):
@@ -90,7 +97,7 @@ def parse_key(text: str, rows: Rows) -> Key:
             return key
     from xgit.store.scope import closest
 
-    near = closest(text, [*_FIELDS, *(key.full for key in known)])
+    near = closest(text, [*_FIELDS, *(key.dotted for key in known)])
     advice = f"did you mean {near}?" if near else f"known are: {', '.join(_FIELDS)}, metrics.x, …"
     raise XgitError(f"no experiment here has {text!r}", advice)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
 from importlib import import_module
 from typing import NoReturn
 
@@ -105,11 +103,14 @@ def _usage(error: click.UsageError) -> int:
 
 def _expected(error: XgitError) -> int:
     if os.environ.get("XGIT_DEBUG") == "1":
-        traceback.print_exc()
+        sys.excepthook(type(error), error, error.__traceback__)
     return _complain(error.message, error.hint, error.exit_code)
 
 
 def _bug(error: Exception) -> int:
+    import tempfile
+    import traceback
+
     if os.environ.get("XGIT_DEBUG") == "1":
         traceback.print_exc()
         return BUG

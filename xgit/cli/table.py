@@ -67,9 +67,9 @@ class Screen:
 
 def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--format` as the argument `form`, and `--json` as `as_json`; see `chosen_format`."""
-    with_json = click.option(
-        "--json", "as_json", is_flag=True, help="The same as --format json."
-    )(function)
+    with_json = click.option("--json", "as_json", is_flag=True, help="The same as --format json.")(
+        function
+    )
     return click.option(
         "--format",
         "form",
@@ -106,8 +106,15 @@ def render(table: Table, form: str, where: Screen = Screen()) -> str:
 
 
 def json_text(document: Json) -> str:
-    """The document as JSON with a newline; NaN and the infinities are strings, as in records."""
-    return json.dumps(to_json(document), indent=2) + "\n"  # ASCII: harmless for a terminal
+    """The document as JSON with a newline; NaN and the infinities are strings, as in records.
+
+    It is ASCII, so that no terminal obeys it. A list has one item a line: indenting all of a
+    long one takes several times as long.
+    """
+    if isinstance(document, list):
+        lines = ",\n".join(json.dumps(to_json(item)) for item in document)
+        return f"[\n{lines}\n]\n" if lines else "[]\n"
+    return json.dumps(to_json(document), indent=2) + "\n"
 
 
 def paint(text: str, style: str, where: Screen) -> str:

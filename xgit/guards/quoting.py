@@ -27,13 +27,17 @@ def _escaped(byte: int) -> str:
     return chr(byte) if _SPACE <= byte < _DELETE else f"\\{byte:03o}"
 
 
+def argument(text: str) -> str:
+    """The text as the last argument of a command, after `--` where it could be an option."""
+    return f"-- {shell_word(text)}" if text.startswith("-") else shell_word(text)
+
+
 def pathspec(path: str) -> str:
-    """The path as git's commands take one after `--`, so that no character in it is magic."""
-    if path.startswith(":") or _PATHSPEC_MAGIC & set(path):
-        return shell_word(f":(literal){path}")
-    return shell_word(path)
+    """The path as the last argument of a git command, so that no character in it is magic."""
+    magic = path.startswith(":") or not _PATHSPEC_MAGIC.isdisjoint(path)
+    return argument(f":(literal){path}" if magic else path)
 
 
 def commit_command(path: str) -> str:
     """The command that commits one path by itself."""
-    return f"git commit -m {shell_word(f'Change {path}')} -- {pathspec(path)}"
+    return f"git commit -m {shell_word(f'Change {path}')} {pathspec(path)}"

@@ -5,7 +5,7 @@ The record would name data that the run did not use.
 
 from __future__ import annotations
 
-from xgit.guards.quoting import pathspec, shell_word
+from xgit.guards.quoting import argument, pathspec, shell_word
 from xgit.record.model import Pin, RepoState, Violation
 
 ID = "stale-pin"
@@ -25,14 +25,14 @@ def check(state: RepoState) -> tuple[Violation, ...]:
 def _violation(pin: Pin) -> Violation:
     subject = f"{pin.path}: {pin.stale}"
     if pin.kind == "lfs":
-        return Violation(ID, subject, f"git add -- {pathspec(pin.path)}")
+        return Violation(ID, subject, f"git add {pathspec(pin.path)}")
     dvc = dvc_command(pin)
-    path = shell_word(path_at_home(pin, pin.path))
-    undo = f"or {dvc} checkout --force -- {path}, which undoes the change"
+    path = argument(path_at_home(pin, pin.path))
+    undo = f"or {dvc} checkout --force {path}, which undoes the change"
     # Both keep what is there: a command that is pasted must not lose anyone's data.
     if pin.command is None and pin.pushable:
-        return Violation(ID, subject, f"{dvc} add -- {path}", undo)
-    return Violation(ID, subject, f"{dvc} commit --force -- {path}", undo)
+        return Violation(ID, subject, f"{dvc} add {path}", undo)
+    return Violation(ID, subject, f"{dvc} commit --force {path}", undo)
 
 
 def dvc_command(pin: Pin) -> str:

@@ -5,7 +5,7 @@ A pin without its data is a name for something that nobody else can have.
 
 from __future__ import annotations
 
-from xgit.guards.quoting import shell_word
+from xgit.guards.quoting import argument
 from xgit.guards.stale_pin import dvc_command, path_at_home
 from xgit.record.model import Pin, RepoState, Violation
 
@@ -27,5 +27,5 @@ def _violation(pin: Pin) -> Violation:
     if pin.trouble is not None:
         return Violation(ID, f"{pin.path}: {pin.trouble.reason}", pin.trouble.remedy)
     target = pin.source if pin.source.endswith(".dvc") else pin.path
-    word = shell_word(path_at_home(pin, target))
-    return Violation(ID, pin.path, f"{dvc_command(pin)} push -- {word}")
+    word = argument(path_at_home(pin, target))
+    return Violation(ID, pin.path, f"{dvc_command(pin)} push {word}")

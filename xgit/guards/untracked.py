@@ -16,6 +16,5 @@ REASON = "an untracked file is in no commit, and the run may have used it"
 def check(state: RepoState) -> tuple[Violation, ...]:
     """One violation for each path; a directory in which nothing is tracked is one path."""
     return tuple(
-        Violation(ID, path, f"git add -- {pathspec(path)}", "or ignore it")
-        for path in state.untracked
+        Violation(ID, path, f"git add {pathspec(path)}", "or ignore it") for path in state.untracked
     )

@@ -57,6 +57,7 @@ class _Walk:
         self.unresolved = {}  # type: Dict[str, str]
         self.env_leaves = {}  # type: Dict[str, List[str]]
         self.count = 0
+        self.open = []  # type: List[Any]  # the containers being walked
 
     def value(self, node: Any, key: Any, raw: Any, name: str, depth: int) -> Any:
         """The JSON form of `node[key]`, whose unresolved form is `raw`."""
@@ -73,13 +74,19 @@ class _Walk:
         """A whole dict or list."""
         if depth > xgit_values.DEEPEST:
             self.unresolved[name] = "nested too deep"
-            return "(nested too deep)"
-        if isinstance(raw, dict):
-            return {
-                str(xgit_values.plain(key)): self.value(node, key, item, _name(name, key), depth)
-                for key, item in raw.items()
-            }
-        return [self.value(node, i, item, _name(name, i), depth) for i, item in enumerate(raw)]
+            return None
+        self.open.append(node)
+        try:
+            if isinstance(raw, dict):
+                return {
+                    str(xgit_values.plain(key)): self.value(
+                        node, key, item, _name(name, key), depth
+                    )
+                    for key, item in raw.items()
+                }
+            return [self.value(node, i, item, _name(name, i), depth) for i, item in enumerate(raw)]
+        finally:
+            self.open.pop()
 
     def interpolation(self, node: Any, key: Any, raw: str, name: str, depth: int) -> Any:
         """What `${…}` stands for: a scalar, or another part of the config."""
@@ -96,6 +103,9 @@ class _Walk:
             finally:
                 if names:
                     self.env_leaves[name] = sorted(names)
+        if any(value is above for above in self.open):
+            self.unresolved[name] = "it is a part of itself"
+            return raw
         if OmegaConf.is_config(value):
             inner = OmegaConf.to_container(value, resolve=False)
             if isinstance(inner, (dict, list)):

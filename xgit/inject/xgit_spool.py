@@ -23,6 +23,8 @@ LONGEST_NAME = 255
 # and opens others must not find its own file under the number this module remembers.
 HIGH_DESCRIPTOR = 200
 
+_UNWRITABLE = "the spool cannot be written"
+
 _descriptor = -1
 _torn = False
 _encode: Callable[[Any], str] | None = None
@@ -64,13 +66,19 @@ def append(line: bytes) -> bool:
             if error.errno == EBADF and _descriptor >= 0:  # the program closed it; once more
                 _descriptor = -1
                 continue
-            say("the spool cannot be written (%s): what is logged from here on may be lost" % error)
+            _say_unwritable(error.strerror or "")
             return False
         else:
             if _torn:
-                say("the spool cannot be written (disk full): what is logged may be lost")
+                _say_unwritable("no space for the whole line")
             return not _torn
     return False
+
+
+def _say_unwritable(reason: str) -> None:
+    if _UNWRITABLE not in _said:
+        _said.add(_UNWRITABLE)
+        say("%s (%s): what is logged from here on may be lost" % (_UNWRITABLE, reason))
 
 
 def say(text: str) -> None:

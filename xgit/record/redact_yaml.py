@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from xgit.record.safe_yaml import compose
 from xgit.record.secret_names import is_secret_name
 
 if TYPE_CHECKING:
@@ -26,10 +27,9 @@ def mask_yaml(text: str, secrets: Secrets) -> str:
     """The YAML text with secret values replaced; text that is no YAML is masked as text."""
     import yaml
 
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        root = yaml.compose(text, loader)
-    except (yaml.YAMLError, RecursionError, ValueError):
+        root = compose(text)
+    except yaml.YAMLError:
         return secrets.mask_text(text)
     if root is None:
         return secrets.mask_text(text)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import xgit
-from xgit.capture import code, data, environment
-from xgit.capture import metrics as metric_files
-from xgit.capture.metrics import MetricFiles
+from xgit.capture import code, data, environment, metrics
+from xgit.capture.job import Spool
+from xgit.capture.metric_files import MetricFiles
 from xgit.capture.params import params_of
-from xgit.capture.spool import Spool, read_spool
+from xgit.capture.spool import read_spool
 from xgit.record.model import (
-    Artifact,
+    Environment,
     Expectation,
     Experiment,
     GuardResult,
-    Metrics,
     Outcome,
     Params,
     Pin,
@@ -28,8 +27,14 @@ from xgit.record.model import (
 )
 from xgit.record.redact import Secrets
 from xgit.run.output import read_log
-from xgit.settings import Settings
+from xgit.settings import DEFAULT_VARIABLES, Settings
 from xgit.store import query
+
+NO_METRICS = "no metrics were found: call xgit.log in the program, or write metrics.json"
+NOT_WATCHED = (
+    "the Python program was not watched, so its packages and config are not known: "
+    "was it started with -E, -I or -S?"
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Circumstances:
     """What is needed to make sense of a run's directory, beside the directory itself.
 
     Attributes:
-        environ: xgit's own environment, from which allowed variables and secrets are known.
+        environ: the environment of the command, from which allowed variables and secrets are known.
         fallback: the parameters of a program that is no Hydra app.
         files: the metric files as they were before the run; None when nobody looked.
     """
@@ -47,11 +52,6 @@ class Circumstances:
     environ: Mapping[str, str]
     fallback: Params = field(default_factory=Params)
     files: MetricFiles | None = None
-
-    @property
-    def allowed(self) -> frozenset[str]:
-        """Variables whose values may be kept."""
-        return frozenset(environment.allowed_variables(self.settings.variables))
 
 
 def provisional(
@@ -87,85 +87,109 @@ def finish(
     """Add what the run left in its directory, and take out what must not be kept."""
     spool = read_spool(directory / "spool")
     params, param_notes = params_of(spool, around.fallback)
-    metrics = _metrics(spool, params, around)
-    notes = (*known.notes, *spool.notes, *param_notes, *metrics.notes)
-    if not metrics.values:
-        notes = (*notes, "no metrics were found: log them with xgit.log, or write metrics.json")
-    if not spool.pythons and _looks_like_python(known.command):
-        notes = (*notes, "the Python program was not watched: was it started with -E, -I or -S?")
+    readings = around.files.read_changed(metrics.output_dirs(spool.jobs)) if around.files else ()
+    measured = metrics.merge(spool, readings)
+    ran_in = _environment(known.environment, spool, around)
+    expectations = tuple(
+        query.expectation(one.expression, measured.values, params.values)
+        for one in known.expectations
+    )
+    notes = (
+        *known.notes,
+        *param_notes,
+        *spool.notes,
+        *measured.notes,
+        *ran_in.notes,
+        *known.hardware.notes,
+        *(_missing(known, spool, bool(measured.values))),
+    )
     whole = replace(
         known,
         outcome=outcome,
         params=params,
-        metrics=metrics,
-        environment=_environment(known, spool, around),
-        artifacts=_artifacts(spool),
-        expectations=tuple(
-            query.expectation(one.expression, metrics.values, params.values)
-            for one in known.expectations
-        ),
-        log=read_log(directory, around.settings.log_bytes),
+        metrics=measured,
+        environment=ran_in,
+        artifacts=spool.artifacts,
+        expectations=expectations,
         files=spool.files,
         notes=tuple(dict.fromkeys(notes)),
     )
-    reasons = tuple(reasons_against(whole))
-    whole = replace(whole, reproducible=not reasons, reasons=reasons)
-    return _redacted(whole, Secrets.of(spool.variables, around.environ, around.allowed))
+    return _without_secrets(_judged(whole), spool, directory, around)
 
 
-def _metrics(spool: Spool, params: Params, around: Circumstances) -> Metrics:
-    hydra = params.hydra
-    outputs = [Path(hydra.output_dir)] if hydra is not None and hydra.output_dir else []
-    readings = around.files.read_changed(outputs) if around.files is not None else ()
-    return metric_files.merge(spool, readings)
-
-
-def _environment(known: Experiment, spool: Spool, around: Circumstances):  # type: ignore
-    """Read while the command ran, unless its Python started too late for that."""
-    if known.environment.python is not None or not spool.pythons:
-        return known.environment
+def _environment(early: Environment, spool: Spool, around: Circumstances) -> Environment:
+    """What was read while the command ran, unless the program's Python turned out another."""
+    main = spool.main_python
+    if main is None or (early.python is not None and early.python.executable == main.executable):
+        return early
     variables = environment.recorded_variables(around.environ, around.settings.variables)
-    return environment.environment(spool.main_python, variables)
+    return environment.environment(main, variables)
 
 
-def _artifacts(spool: Spool) -> tuple[Artifact, ...]:
-    return spool.artifacts
+def _missing(known: Experiment, spool: Spool, measured: bool) -> Iterator[str]:
+    if not measured:
+        yield NO_METRICS
+    program = os.path.basename(next(iter(known.command), ""))
+    if not spool.pythons and program.startswith("python"):
+        yield NOT_WATCHED
+    if len(spool.pythons) > 1:
+        others = len(spool.pythons) - 1
+        yield f"{others} more Python interpreters ran; the packages are those of the last one"
 
 
-def _looks_like_python(argv: Iterable[str]) -> bool:
-    program = next(iter(argv), "").rpartition("/")[2]
-    return program.startswith("python")
+def _judged(it: Experiment) -> Experiment:
+    reasons = tuple(_reasons_against(it))
+    return replace(it, reproducible=not reasons, reasons=reasons)
 
 
-def reasons_against(it: Experiment) -> Iterable[str]:
-    """Why the experiment may not be repeatable, the gravest first."""
+def _reasons_against(it: Experiment) -> Iterable[str]:
+    """Why the run may not be repeatable, the gravest first."""
     for result in it.guards:
-        if result.outcome != "passed":
-            first = result.violations[0].subject if result.violations else ""
-            more = f" and {len(result.violations) - 1} more" if len(result.violations) > 1 else ""
-            yield f"{result.id} was allowed: {first}{more}"
+        if result.outcome == "passed":
+            continue
+        subjects = [one.subject for one in result.violations]
+        more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
+        yield f"{result.id} was allowed: {subjects[0] if subjects else ''}{more}"
     if it.outcome.status != "completed":
-        yield f"the run did not complete: {it.outcome.status}"
+        yield f"the run did not complete, it {_ended(it.outcome)}"
 
 
-def _redacted(it: Experiment, secrets: Secrets) -> Experiment:
-    """The experiment without any secret, wherever one turned up."""
+def _ended(outcome: Outcome) -> str:
+    return "failed" if outcome.status == "failed" else "was interrupted"
+
+
+# ---------------------------------------------------------------- what must not be kept
+
+
+def _without_secrets(
+    it: Experiment, spool: Spool, directory: Path, around: Circumstances
+) -> Experiment:
+    secrets = Secrets.gather(
+        around.environ,
+        seen=spool.env,
+        produced=spool.env_leaves,
+        allowed=frozenset((*DEFAULT_VARIABLES, *around.settings.variables)),
+    )
     mask = secrets.mask_text
+    margin = max(
+        (len(form.encode("utf-8", "surrogateescape")) for form in secrets.forms), default=0
+    )
+    output = read_log(directory, around.settings.log_bytes)
     return replace(
         it,
-        command=tuple(mask(one) for one in it.command),
+        command=secrets.mask_argv(it.command),
         why=None if it.why is None else mask(it.why),
         labels=tuple(mask(one) for one in it.labels),
         params=secrets.mask_params(it.params),
-        data=tuple(_redacted_pin(pin, secrets) for pin in it.data),
+        data=tuple(_masked_pin(pin, secrets) for pin in it.data),
         expectations=tuple(
             replace(one, expression=mask(one.expression)) for one in it.expectations
         ),
         notes=tuple(mask(one) for one in it.notes),
-        log=secrets.mask_bytes(it.log),
+        log=output.joined(secrets.mask_bytes, margin),
     )
 
 
-def _redacted_pin(pin: Pin, secrets: Secrets) -> Pin:
+def _masked_pin(pin: Pin, secrets: Secrets) -> Pin:
     command = None if pin.command is None else secrets.mask_text(pin.command)
     return replace(pin, command=command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from pathlib import Path
 import xgit
 from xgit.capture import code, data, params
 from xgit.capture.cache import Cache
-from xgit.capture.metrics import MetricFiles
+from xgit.capture.metric_files import MetricFiles, dvc_metric_paths
 from xgit.errors import REFUSED, XgitError
 from xgit.git import pack, plumbing
 from xgit.git.plumbing import Repo
@@ -29,6 +29,7 @@ from xgit.settings import Settings
 from xgit.store import experiments
 from xgit.store.experiments import Saved
 
+PIPELINES = ("dvc.yaml", "*/dvc.yaml")
 INJECT = Path(xgit.__file__).parent / "inject"
 
 
@@ -73,8 +74,10 @@ def run(
     environ = dict(os.environ)
     execute.find_program(request.argv[0], request.cwd, environ)
     identity = plumbing.identity_line(repo)
-    fallback = params.file_params(repo.work_tree, Path(request.cwd))
-    state = capture(repo, identity)
+    root, cwd = repo.work_tree, Path(request.cwd)
+    fallback = params.file_params(root, cwd)
+    tracked = plumbing.tracked_paths(repo, *data.PIN_PATTERNS, *PIPELINES)
+    state = capture(repo, identity, tracked)
     results = registry.judge(state, "run", allow=request.allow, snapshot=request.snapshot)
     if registry.refusals(results):
         raise Refused(results)
@@ -85,7 +88,9 @@ def run(
             place.id, request, state, results, snapshot=snapshot, started=now()
         )
         findings = Findings(begun)
-        files = MetricFiles.before(repo.work_tree, Path(request.cwd), settings.metrics)
+        named, notes = dvc_metric_paths(root, (one for one in tracked if one.endswith(".yaml")))
+        findings.note(*notes)
+        files = MetricFiles.before(root, cwd, settings.metrics, named)
         place.note(begun)
     except BaseException:
         place.close()
@@ -94,16 +99,20 @@ def run(
     outcome = _execute(repo, request, settings, place, findings, environ, stdout)
     with suppress(OSError):  # a full disk: what lies in the spool has to do
         place.note(replace(findings.experiment, outcome=outcome), ended=True)
-    around = Circumstances(repo.work_tree, settings, environ, fallback, files)
+    around = Circumstances(root, settings, environ, fallback, files)
     experiment = assemble.finish(findings.experiment, outcome, place.directory, around)
     saved = _save(repo, experiment, place, findings.base_tree)
     return Recorded(experiment, saved, findings.previous)
 
 
-def capture(repo: Repo, identity: str) -> RepoState:
-    """The state that the guards judge."""
+def capture(repo: Repo, identity: str, tracked: Sequence[str]) -> RepoState:
+    """The state that the guards judge.
+
+    Args:
+        tracked: tracked paths, at least those that match `data.PIN_PATTERNS`.
+    """
     state = code.repo_state(repo, identity)
-    pins = data.read_pins(repo)
+    pins = data.read_pins(repo, tracked)
     if not pins:
         return state
     with Cache(repo.private_dir) as cache:

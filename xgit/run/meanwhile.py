@@ -43,10 +43,11 @@ class Findings:
             try:
                 step()
             except Exception as error:  # noqa: BLE001 - the command goes on, and must be waited for
-                self._note(f"{name} could not be read: {type(error).__name__}: {error}")
+                self.note(f"{name} could not be read: {type(error).__name__}: {error}")
 
-    def _note(self, text: str) -> None:
-        self.experiment = replace(self.experiment, notes=(*self.experiment.notes, text))
+    def note(self, *texts: str) -> None:
+        """Add what the user should know."""
+        self.experiment = replace(self.experiment, notes=(*self.experiment.notes, *texts))
 
     def _read_base_tree(self, repo: Repo) -> None:
         self.base_tree = plumbing.tree_bytes(repo, self.experiment.code.ran)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
+from typing import NamedTuple
 
 _NAME = "output."
 
@@ -59,8 +61,31 @@ class BoundedLog:
         self._file.close()
 
 
-def read_log(directory: Path, limit_bytes: int) -> bytes:
-    """Head and tail, and between them a line that says how many bytes are missing, if any are."""
+class KeptOutput(NamedTuple):
+    """What is left of a stream; `missing` bytes lay between head and tail."""
+
+    head: bytes
+    missing: int = 0
+    tail: bytes = b""
+
+    def joined(self, mask: Callable[[bytes], bytes] = bytes, margin_bytes: int = 0) -> bytes:
+        """The log as it is recorded.
+
+        Args:
+            mask: takes out what must not be kept.
+            margin_bytes: the length of the longest thing that `mask` knows. Where the stream was
+                cut, half of it may stand at the edge and go unseen, so this much more is left out.
+        """
+        if not self.missing:
+            return mask(self.head + self.tail)
+        head = mask(self.head)
+        head = head[: max(0, len(head) - margin_bytes)]
+        tail = mask(self.tail)[margin_bytes:]
+        return head + f"\n… {self.missing} bytes left out here …\n".encode() + tail
+
+
+def read_log(directory: Path, limit_bytes: int) -> KeptOutput:
+    """What a `BoundedLog` of the same limit left in the directory."""
     half = max(limit_bytes // 2, 1)
     segments = {
         int(path.suffix[1:]): path.read_bytes()
@@ -69,10 +94,8 @@ def read_log(directory: Path, limit_bytes: int) -> bytes:
     }
     head = segments.pop(0, b"")
     if not segments:
-        return head
+        return KeptOutput(head)
     last = max(segments)
     tail = b"".join(segments[number] for number in sorted(segments))[-half:]
     missing = last * half + len(segments[last]) - len(head) - len(tail)
-    if missing <= 0:
-        return head + tail
-    return head + f"\n… {missing} bytes left out here …\n".encode() + tail
+    return KeptOutput(head, max(0, missing), tail)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from xgit.record.codec import format_time
-from xgit.record.model import Json, Number, Summary
+from xgit.record.model import Expectation, Json, Number, Summary
 from xgit.store.language import Expression, Reader
 from xgit.store.operators import NotPossible
 from xgit.store.scope import Scope
@@ -83,6 +83,14 @@ def judge(
         return bool(expression.evaluate(scope)), None
     except NotPossible as problem:
         return None, str(problem)
+
+
+def expectation(
+    text: str, metrics: Mapping[str, Number], params: Mapping[str, Json]
+) -> Expectation:
+    """The text of an `--expect`, judged by what came out."""
+    met, problem = judge(parse_expectation(text), metrics, params)
+    return Expectation(text, met, problem)
 
 
 def _refuse_unless_answerable(reader: Reader, node: ast.expr) -> None:
