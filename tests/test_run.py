@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import Project, make_project
 
 LOGS = """
 import xgit
@@ -115,7 +116,9 @@ def test_the_words_at_the_end(training: Project) -> None:
         "exp", "run", "--name", "two", "--expect", "accuracy > 0.9", "--", "python", "train.py"
     )
     lines = done.stderr.splitlines()
-    assert lines[0].startswith("✓ experiment/two   accuracy 0.8 (+0.4 since @~1) · loss 0.6")
+    assert lines[0].startswith(
+        "✓ experiment/two   best 0.4 · accuracy 0.8 (+0.4 since @~1) · loss 0.6"
+    )
     assert (
         lines[1]
         == "  expectation NOT met: accuracy > 0.9 · reproducible: yes, as far as the guards can tell"
@@ -311,7 +314,7 @@ def test_all_violations_at_once_and_nothing_is_left(project: Project) -> None:
     assert lines[0] == "error: this run could not be repeated (3 violations)"
     text = "\n".join(lines[1:-1])
     assert "untracked" in text
-    assert "git add -- 'new file.py'" in text
+    assert "git add 'new file.py'" in text
     assert "modified" in text
     assert "main is 1 commit ahead" in text
     assert lines[-1].startswith("hint: --allow untracked")
@@ -330,7 +333,7 @@ def test_refusal_as_json(project: Project) -> None:
         {
             "id": "untracked",
             "outcome": "failed",
-            "violations": [{"subject": "new.py", "remedy": "git add -- new.py"}],
+            "violations": [{"subject": "new.py", "remedy": "git add new.py"}],
         }
     ]
 
@@ -529,18 +532,61 @@ def test_a_snapshot_survives_a_killed_xgit_and_a_gc(project: Project) -> None:
     assert project.git("fsck", "--strict") == ""
 
 
-def test_a_full_disk_at_the_end_loses_nothing(training: Project, tmp_path: Path) -> None:
-    """Git cannot write its objects; later it can."""
-    packs = training.root / ".git/objects/pack"
-    objects = sorted(path for path in training.root.joinpath(".git/objects").iterdir())
-    if os.geteuid() == 0:
-        pytest.skip("permissions do not bind root; see test_bad_input for a disk that is full")
-    packs.chmod(0o500)
+def test_what_cannot_be_recorded_now_is_recorded_later(training: Project) -> None:
+    training.git("tag", "experiment")  # a ref where git would need a directory
     done = training.xgit("exp", "run", "--name", "kept", "--", "python", "train.py")
     assert done.returncode == 125
-    assert "could not be recorded" in done.stderr
-    assert objects
-    packs.chmod(0o700)
+    assert "the run ended with exit code 0, and could not be recorded" in done.stderr
+    assert "xgit exp recover" in done.stderr
+    again = training.xgit("exp", "recover")
+    assert again.returncode == 1
+    assert "experiment/kept cannot be recovered yet" in again.stderr
+    training.git("tag", "--delete", "experiment")
     assert "recovered: experiment/kept" in training.xgit("exp", "list").stderr
-    assert record(training)["metrics"]["accuracy"] == 0.4
-    assert record(training)["status"] == "completed"
+    doc = record(training)
+    assert doc["status"] == "completed"
+    assert doc["metrics"]["accuracy"] == 0.4
+    assert training.git("fsck", "--strict") == ""
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of four megabytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system can be mounted by root alone")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+FILL = """
+import os, sys
+try:
+    with open("../filler", "wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_a_full_disk(small_disk: Path) -> None:
+    project = make_project(small_disk)
+    project.write("train.py", LOGS + FILL)
+    project.commit()
+    before = everything(project)
+    done = project.xgit("exp", "run", "--name", "full", "--", "python", "train.py")
+    assert done.returncode == 125
+    assert "could not be recorded" in done.stderr
+    assert tags(project) == []
+    assert project.git("fsck", "--strict") == ""
+    refused = project.xgit("exp", "run", "--name", "next", "--", "true")
+    assert refused.returncode == 125
+    assert "No space left on device" in refused.stderr
+    (small_disk / "filler").unlink()
+    assert "recovered: experiment/full" in project.xgit("exp", "list").stderr
+    assert record(project)["metrics"]["accuracy"] == 0.4
+    assert everything(project) == before
+    assert project.git("fsck", "--strict") == ""

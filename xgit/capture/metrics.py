@@ -6,14 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xgit.capture.metric_files import MetricFiles, dvc_metric_paths
 from xgit.capture.metric_formats import Reading, metric_name
 from xgit.record.model import Metrics, Number, Point
 
 if TYPE_CHECKING:
     from xgit.capture.spool import HydraJob, Spool
-
-__all__ = ["MetricFiles", "Reading", "dvc_metric_paths", "merge", "output_dirs"]
 
 LOGGED = "xgit.log"
 SUMMARIZED = "xgit.summary"

@@ -176,4 +176,6 @@ def _save(repo: Repo, experiment: Experiment, place: Journal, base_tree: bytes |
             exit_code=REFUSED,
         ) from error
     place.close()
+    if experiment.code.snapshot:
+        recover.drop_dead_keeps(repo)
     return saved
