@@ -30,6 +30,14 @@ def dvc(root: Path, *args: str, check: bool = True) -> subprocess.CompletedProce
     return done
 
 
+def shared_template(base: Path) -> Project:
+    """The project to copy, made at the first call of a test session, which has `base`."""
+    folder = base / "dvc-template"
+    if not folder.exists():
+        return build(folder)
+    return Project(folder / "project", folder / "origin.git")
+
+
 def build(folder: Path) -> Project:
     """`data/digits.csv` and the directory `data/images`, pinned, pushed to the store beside it."""
     home = folder / "home"

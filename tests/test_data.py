@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project
-from tests.dvc_project import HARD_NAMES, build, copied, dvc, pins_of
+from tests.dvc_project import HARD_NAMES, copied, dvc, pins_of, shared_template
 from xgit.capture import data, pins
 from xgit.capture.cache import Cache, Stamp
 from xgit.capture.hashing import Algorithm, hash_file
@@ -28,7 +28,7 @@ LATER_NS = 3_600_000_000_000
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return build(tmp_path_factory.mktemp("dvc") / "top")
+    return shared_template(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

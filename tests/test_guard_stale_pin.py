@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project
-from tests.dvc_project import build, copied, dvc, paste, state_of
+from tests.dvc_project import copied, dvc, paste, shared_template, state_of
 from xgit.guards import stale_pin
 from xgit.record.model import Pin, RepoState, Violation
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return build(tmp_path_factory.mktemp("dvc") / "top")
+    return shared_template(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xgit.errors import XgitError
@@ -15,6 +15,16 @@ Sections = dict[str, dict[str, str]]
 _REMOTE = re.compile(r"""\s*remote\s*"(.*)"\s*""")
 _SCHEME = re.compile(r"\w+://")
 _CHAIN = 10
+_PATHS = {  # options of a remote that are read relative to the file they are written in
+    "url",
+    "credentialpath",
+    "configpath",
+    "keyfile",
+    "cert_path",
+    "key_path",
+    "gdrive_user_credentials_file",
+    "gdrive_service_account_json_file_path",
+}
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,12 @@ class DvcConfig:
     Attributes:
         cache_dir: absolute.
         remotes: the default remote first.
+        options: all that is said of each remote by its name, credentials too; paths are absolute.
     """
 
     cache_dir: str
     remotes: tuple[DvcRemote, ...]
+    options: Mapping[str, Mapping[str, str]] = field(repr=False)
 
 
 def read_dvc_config(home: Path) -> DvcConfig:
@@ -61,8 +73,8 @@ def read_dvc_config(home: Path) -> DvcConfig:
     default = merged.get("core", {}).get("remote", "").lower()
     named = {match[1]: section for section in merged if (match := _REMOTE.fullmatch(section))}
     order = sorted(named, key=lambda name: name != default)
-    remotes = {name: merged[section] for name, section in named.items()}
-    return DvcConfig(cache_dir, tuple(_remote(name, remotes) for name in order))
+    options = {name: merged[section] for name, section in named.items()}
+    return DvcConfig(cache_dir, tuple(_remote(name, options) for name in order), options)
 
 
 def _config_files(home: Path) -> Iterator[Path]:
@@ -105,9 +117,9 @@ def _read_config(path: Path) -> Sections:
             key, _, value = line.partition("=")
             values[_unquoted(key).lower()] = _unquoted(value)
     for name, found in sections.items():
-        for key in ("url",) if _REMOTE.fullmatch(name) else ("dir",) if name == "cache" else ():
-            if key in found:
-                found[key] = _resolved(found[key], path.parent)
+        paths = _PATHS if _REMOTE.fullmatch(name) else {"dir"} if name == "cache" else set()
+        for key in paths & found.keys():
+            found[key] = _resolved(found[key], path.parent)
     return sections
 
 
@@ -126,14 +138,14 @@ def _resolved(url: str, folder: Path) -> str:
     return os.path.abspath(os.path.join(folder, os.path.expanduser(url)))
 
 
-def _remote(name: str, remotes: Mapping[str, Mapping[str, str]]) -> DvcRemote:
-    url = remotes[name].get("url", "")
-    options = remotes[name]
+def _remote(name: str, options: Mapping[str, Mapping[str, str]]) -> DvcRemote:
+    own = options[name]
+    url = own.get("url", "")
     for _ in range(_CHAIN):
         base, _, rest = url.removeprefix("remote://").partition("/")
-        if not url.startswith("remote://") or base not in remotes:
+        if not url.startswith("remote://") or base not in options:
             break
-        options = remotes[base]
-        url = f"{options.get('url', '').rstrip('/')}/{rest}"
+        own = options[base]
+        url = f"{own.get('url', '').rstrip('/')}/{rest}"
     directory = None if not url or _SCHEME.match(url) else url
-    return DvcRemote(name, url, directory, f"{url} {options.get('endpointurl', '')}")
+    return DvcRemote(name, url, directory, f"{url} {own.get('endpointurl', '')}")

@@ -15,38 +15,38 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from xgit.capture.dvc_config import DvcConfig
 from xgit.record.model import Pin, Trouble
 
 TIMEOUT_SECONDS = 600
-_TARGETS = 200  # with more of them the whole repository is asked about
 _QUESTION = ("data", "status", "--not-in-remote", "--granular", "--json")
 _MISSING_PLUGIN = re.compile(r"'dvc-(\w+)' to be installed")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
 
 
-def what_is_missing(home: Path, remote: str, pins: Sequence[Pin]) -> Mapping[str, bool | Trouble]:
+def ask_dvc(
+    home: Path, config: DvcConfig, remote: str, pins: Sequence[Pin]
+) -> Mapping[str, bool | Trouble]:
     """Whether a remote has each pin, by the path of the pin, or why that could not be told.
 
     Args:
         home: the directory of the DVC repository.
         pins: all of this repository, and none that names another remote.
     """
-    targets = {_within(pin): pin for pin in pins}
     try:
-        missing = _not_in_remote(home, remote, list(targets))
+        # Not in the user's own repository: there DVC would refresh git's index, and hash the data.
+        with TemporaryDirectory(prefix="xgit-dvc-") as scratch:
+            _lay_out(Path(scratch), home, config, pins)
+            missing = _not_in_remote(Path(scratch), home, remote)
     except _Failed as failure:
         reason = f"DVC remote {remote} could not be asked: {failure.reason}"
         return dict.fromkeys((pin.path for pin in pins), Trouble(reason, failure.remedy))
     return {
-        pin.path: not any(f"{path}/".startswith(f"{target}/") for path in missing)
-        for target, pin in targets.items()
+        pin.path: not any(f"{path}/".startswith(f"{_within(pin, pin.path)}/") for path in missing)
+        for pin in pins
     }
-
-
-def _within(pin: Pin) -> str:
-    """The path of the pin as its DVC repository has it."""
-    return pin.path.removeprefix(f"{pin.home}/") if pin.home else pin.path
 
 
 class _Failed(Exception):
@@ -58,7 +58,58 @@ class _Failed(Exception):
         self.remedy = remedy
 
 
-def _not_in_remote(home: Path, remote: str, targets: Sequence[str]) -> list[str]:
+def _within(pin: Pin, path: str) -> str:
+    """A path of the pin as its DVC repository has it."""
+    return path.removeprefix(f"{pin.home}/") if pin.home else path
+
+
+# ---------------------------------------------------------------- the scratch repository
+
+
+def _lay_out(scratch: Path, home: Path, config: DvcConfig, pins: Sequence[Pin]) -> None:
+    """Make a DVC repository without git that has the pins, the remotes and the cache."""
+    (scratch / ".dvc").mkdir()
+    sections = {
+        "core": {"no_scm": "true"},
+        "cache": {"dir": config.cache_dir},
+        **{f"'remote \"{name}\"'": options for name, options in config.options.items()},
+    }
+    lines = [
+        f"[{name}]\n" + "".join(f"{key} = {_quoted(value)}\n" for key, value in options.items())
+        for name, options in sections.items()
+    ]
+    (scratch / ".dvc" / "config").write_text("".join(lines), encoding="utf-8")
+    for pin in pins:
+        source = _within(pin, pin.source)
+        if source.endswith(".dvc"):
+            target = scratch / source
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(home / source, target)
+        else:
+            _write_pin(scratch / f"{_within(pin, pin.path)}.dvc", pin)
+
+
+def _quoted(value: str) -> str:
+    mark = next((mark for mark in ('"', "'", "'''") if mark not in value), '"""')
+    return f"{mark}{value}{mark}"
+
+
+def _write_pin(file: Path, pin: Pin) -> None:
+    """The output of a stage as a pin of its own: its stage may need what is not laid out."""
+    algorithm, _, digest = pin.hash.partition(":")
+    out = {algorithm: digest, "path": os.path.basename(pin.path)}
+    if not pin.legacy:
+        out["hash"] = algorithm
+    if pin.remote:
+        out["remote"] = pin.remote
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"outs": [out]}), encoding="utf-8")
+
+
+# ---------------------------------------------------------------- the question
+
+
+def _not_in_remote(scratch: Path, home: Path, remote: str) -> list[str]:
     """Paths of pinned files and directories that the remote lacks.
 
     Raises:
@@ -68,14 +119,14 @@ def _not_in_remote(home: Path, remote: str, targets: Sequence[str]) -> list[str]
     if program is None:
         raise _Failed("dvc is not installed", "pip install dvc")
     again = shlex.join(["dvc", "--cd", str(home), *_QUESTION[:3], "-r", remote])
-    named = ("--", *targets) if len(targets) <= _TARGETS else ()
     try:
         done = subprocess.run(
-            [program, *_QUESTION, "-r", remote, *named],
-            cwd=home,
+            [program, *_QUESTION, "-r", remote],
+            cwd=scratch,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env=os.environ | {"DVC_NO_ANALYTICS": "1"},
+            env=os.environ
+            | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(scratch / ".dvc" / "site")},
             timeout=TIMEOUT_SECONDS,
             check=False,
         )

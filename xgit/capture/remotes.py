@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from xgit.capture.cache import Cache
-from xgit.capture.dvc_config import DvcRemote, read_dvc_config
-from xgit.capture.dvc_program import what_is_missing
+from xgit.capture.dvc_config import DvcConfig, DvcRemote, read_dvc_config
 from xgit.capture.dvc_store import holds
 from xgit.git.plumbing import Repo
 from xgit.record.model import Pin, Trouble
@@ -64,18 +63,18 @@ def _look(home: Path, pins: Sequence[Pin], cache: Cache) -> dict[str, Pin]:
     Returns:
         The pins by their paths, answered.
     """
-    remotes = read_dvc_config(home).remotes
+    config = read_dvc_config(home)
     found: Found = dict.fromkeys((pin.path for pin in pins), False)
-    _recall(remotes, pins, cache, found)
-    for remote in sorted(remotes, key=lambda one: one.directory is None):
+    _recall(config.remotes, pins, cache, found)
+    for remote in sorted(config.remotes, key=lambda one: one.directory is None):
         open_pins = [pin for pin in pins if _serves(remote, pin) and found[pin.path] is not True]
         if not open_pins:
             continue
-        answers = _ask(home, remote, open_pins)
+        answers = _ask(home, config, remote, open_pins)
         cache.keep_facts(_fact(remote, pin) for pin in open_pins if answers[pin.path] is True)
         # A no says nothing against a trouble with another remote, nor the other way round.
         found |= {path: answer for path, answer in answers.items() if answer is not False}
-    return {pin.path: _answered(home, pin, remotes, found[pin.path]) for pin in pins}
+    return {pin.path: _answered(home, pin, config.remotes, found[pin.path]) for pin in pins}
 
 
 def _answered(home: Path, pin: Pin, remotes: Sequence[DvcRemote], answer: bool | Trouble) -> Pin:
@@ -116,9 +115,13 @@ def _fact(remote: DvcRemote, pin: Pin) -> str:
     return f"{pin.hash} is on {remote.key}{layout}"
 
 
-def _ask(home: Path, remote: DvcRemote, pins: Sequence[Pin]) -> Mapping[str, bool | Trouble]:
+def _ask(
+    home: Path, config: DvcConfig, remote: DvcRemote, pins: Sequence[Pin]
+) -> Mapping[str, bool | Trouble]:
     if remote.directory is None:
-        return what_is_missing(home, remote.name, pins)
+        from xgit.capture.dvc_program import ask_dvc
+
+        return ask_dvc(home, config, remote.name, pins)
     try:
         return {pin.path: _holds(remote.directory, pin) for pin in pins}
     except OSError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 
+from xgit.cli.ids import ExperimentId
 from xgit.cli.repository import current_repo
 from xgit.cli.table import (
     Cell,
@@ -29,8 +30,8 @@ from xgit.store import experiments as store
 
 
 @click.command(name="compare")
-@click.argument("first")
-@click.argument("others", nargs=-1, required=True, metavar="OTHER…")
+@click.argument("first", type=ExperimentId())
+@click.argument("others", nargs=-1, required=True, metavar="OTHER…", type=ExperimentId())
 @click.option("--all", "everything", is_flag=True, help="Show what agrees as well.")
 @click.option("--exit-code", is_flag=True, help="End with 1 when they differ.")
 @format_options

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from xgit.cli.ids import ExperimentId
 from xgit.cli.repository import current_repo
 from xgit.cli.table import Screen, json_text, screen
 from xgit.record.escape import visible
@@ -17,7 +18,7 @@ _RESET = "\x1b[0m"
 
 
 @click.command(name="log")
-@click.argument("experiment", metavar="ID")
+@click.argument("experiment", metavar="ID", type=ExperimentId())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(experiment: str, as_json: bool) -> int:
     """Print the output that was kept of an experiment, stdout and stderr as they came.

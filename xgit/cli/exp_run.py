@@ -13,7 +13,7 @@ from xgit.cli.violations import violation_lines, violations_document
 from xgit.errors import REFUSED, TROUBLE, XgitError
 from xgit.git.plumbing import Repo
 from xgit.record import codec, refs
-from xgit.record.message import short_number
+from xgit.record.figures import format_change, format_number
 from xgit.record.model import Experiment, Request, Summary
 from xgit.run.experiment import Recorded, Refused, run
 from xgit.settings import Settings, load_settings
@@ -187,9 +187,9 @@ def _metric_words(it: Experiment, previous: Summary | None) -> list[str]:
     words = []
     for name, value in list(it.metrics.values.items())[:_SHOWN_METRICS]:
         change = ""
-        if name in before and value - before[name] != 0:
-            change = f" ({value - before[name]:+.3g} since @~1)".replace("-", "−")
-        words.append(f"{name} {short_number(value)}{change}")
+        if name in before and value != before[name]:
+            change = f" ({format_change(value - before[name])} since @~1)"
+        words.append(f"{name} {format_number(value)}{change}")
     return [" · ".join(words)] if words else ["no metrics"]
 
 

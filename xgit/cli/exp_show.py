@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
+from xgit.cli.ids import ExperimentId
 from xgit.cli.repository import current_repo
 from xgit.cli.table import Screen, aligned, json_text, paint, screen
 from xgit.record import figures
@@ -22,7 +23,7 @@ _LABEL_WIDTH = 14
 
 
 @click.command(name="show")
-@click.argument("experiment", metavar="ID")
+@click.argument("experiment", metavar="ID", type=ExperimentId())
 @click.option("--all", "everything", is_flag=True, help="List packages and variables as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record.json of the experiment.")
 def command(experiment: str, everything: bool, as_json: bool) -> int:

@@ -11,6 +11,7 @@ import click
 
 from xgit import __version__
 from xgit.errors import BUG, REFUSED, TROUBLE, XgitError
+from xgit.record.escape import visible
 
 _AFTER_CTRL_C = 130
 _AFTER_SIGPIPE = 141
@@ -89,9 +90,9 @@ def main() -> NoReturn:
 
 
 def _complain(message: str, hint: str | None, code: int) -> int:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {visible(message)}", err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(f"hint: {visible(hint)}", err=True)
     return code
 
 

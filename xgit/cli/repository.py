@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from xgit.git.plumbing import Repo, open_repo
+from xgit.record.escape import visible
+from xgit.run.journal import is_anything_left
 
 
 def current_repo() -> Repo:
@@ -22,15 +24,16 @@ def current_repo() -> Repo:
 
 def pick_up(repo: Repo) -> int:
     """Record abandoned runs, telling of each; returns how many could not be."""
+    if not is_anything_left(repo):
+        return 0
     from xgit.run import recover
 
     failed = 0
-    if recover.is_anything_left(repo):
-        for experiment_id, error in recover.recover(repo):
-            if error is None:
-                told = f"recovered: experiment/{experiment_id}, interrupted when its xgit died"
-            else:
-                failed += 1
-                told = f"warning: experiment/{experiment_id} cannot be recovered yet: {error}"
-            click.echo(told, err=True)
+    for experiment_id, error in recover.recover(repo):
+        if error is None:
+            told = f"recovered: experiment/{experiment_id}, which had lost its xgit"
+        else:
+            failed += 1
+            told = f"warning: experiment/{experiment_id} cannot be recovered yet: {error}"
+        click.echo(visible(told), err=True)
     return failed

@@ -19,7 +19,8 @@ from xgit.record.codec import (
     parse_time,
     to_json,
 )
-from xgit.record.model import Experiment, Json, Number, Summary
+from xgit.record.figures import format_number
+from xgit.record.model import Experiment, Json, Summary
 
 SUMMARY_LIMIT_BYTES = 12_000
 SUMMARY_MARK = "Xgit-Summary: "
@@ -37,16 +38,11 @@ def tag_message(it: Experiment) -> str:
 
 def _subject(it: Experiment) -> str:
     """`<id>: accuracy 0.973 · loss 0.081`, or how it ended when that was not well."""
-    told = [f"{name} {short_number(value)}" for name, value in it.metrics.values.items()]
+    told = [f"{name} {format_number(value)}" for name, value in it.metrics.values.items()]
     if it.outcome.status != "completed":
         told.insert(0, it.outcome.status)
     words = " · ".join(told[:_SUBJECT_METRICS]) or it.outcome.status
     return _printable(f"{it.id}: {words}").replace("\n", " ")
-
-
-def short_number(value: Number) -> str:
-    """Four significant digits; whole numbers whole."""
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
 def _printable(text: str) -> str:
@@ -112,5 +108,12 @@ def parse_summary(message: str) -> Summary:
             reproducible=bool(doc["reproducible"]),
             cut=bool(doc.get("cut", False)),
         )
-    except (ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise Unreadable(f"its Xgit-Summary line is damaged: {first_line(error)}") from error

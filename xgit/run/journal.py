@@ -135,3 +135,11 @@ def abandoned(repo: Repo) -> Iterator[Journal]:
 def is_under_way(repo: Repo, experiment_id: str) -> bool:
     """Whether a directory of that run is left."""
     return (repo.private_dir / RUNS / experiment_id).is_dir()
+
+
+def is_anything_left(repo: Repo) -> bool:
+    """Whether there are directories of runs, of the living or of the dead."""
+    try:
+        return bool(os.listdir(repo.private_dir / RUNS))
+    except OSError:
+        return False

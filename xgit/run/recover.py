@@ -90,11 +90,3 @@ def drop_dead_keeps(repo: Repo) -> None:
     for path, owner in pack.kept_packs(repo):
         if not journal.is_under_way(repo, owner):
             path.unlink(missing_ok=True)
-
-
-def is_anything_left(repo: Repo) -> bool:
-    """Whether there are directories of runs, of the living or of the dead."""
-    try:
-        return bool(os.listdir(repo.private_dir / journal.RUNS))
-    except OSError:
-        return False
