@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from xgit.record.model import HydraFacts, Params
-from xgit.record.redact import Secrets, strip_url
+from xgit.record.redact import Secrets
+from xgit.record.urls import strip_url
 from xgit.record.secret_names import is_secret_name, is_secret_variable
 
 PW = "hunter22 & co/§"

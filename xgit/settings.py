@@ -87,4 +87,4 @@ def _value(key: str, value: object, default: object, path: Path) -> object:
         raise XgitError(f"{key} in {path.name} is not a list of strings")
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise XgitError(f"{key} in {path.name} is not a number of zero or more")
-    return type(default)(value)
+    return int(value) if isinstance(default, int) else float(value)

@@ -8,7 +8,7 @@ from xgit.errors import REFUSED, XgitError
 from xgit.git import plumbing
 from xgit.git.plumbing import Repo, WorkTreeStatus
 from xgit.record.model import Code, Person, RepoState, Submodule
-from xgit.record.redact import strip_url
+from xgit.record.urls import strip_url
 
 
 def repo_state(repo: Repo, identity: str) -> RepoState:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xgit.record.model import Json, Package
-from xgit.record.redact import strip_url
+from xgit.record.urls import strip_url
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")  # as packages may be called
 _WANTED = (b"name", b"version")

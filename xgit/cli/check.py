@@ -29,8 +29,8 @@ def command(names: tuple[str, ...], stage: str, as_json: bool) -> int:
 
     Example: xgit check untracked modified
     """
-    from xgit.guards import registry
     from xgit.capture.data import PIN_PATTERNS
+    from xgit.guards import registry
     from xgit.run.experiment import capture
 
     repo = plumbing.open_repo(Path.cwd())

@@ -17,7 +17,6 @@ from xgit.record.figures import format_change, format_number
 from xgit.record.model import Experiment, Request, Summary
 from xgit.run.experiment import Recorded, Refused, run
 from xgit.settings import Settings, load_settings
-from xgit.store.query import parse_expectation
 
 _SHOWN_METRICS = 4
 
@@ -139,6 +138,8 @@ def _command(
 
 
 def _checked(expression: str) -> str:
+    from xgit.store.query import parse_expectation
+
     parse_expectation(expression)
     return expression
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from xgit.errors import XgitError
@@ -205,6 +205,13 @@ def kept_packs(repo: Repo) -> Iterator[tuple[Path, str]]:
             continue
         if text.startswith(KEEP_MARK):
             yield path, text.removeprefix(KEEP_MARK)
+
+
+def drop_keeps(repo: Repo, is_under_way: Callable[[Repo, str], bool]) -> None:
+    """Remove the `.keep` of packs whose run is over, so that git may tidy them up."""
+    for path, owner in kept_packs(repo):
+        if not is_under_way(repo, owner):
+            path.unlink(missing_ok=True)
 
 
 def is_crowded(repo: Repo) -> bool:

@@ -11,16 +11,13 @@ from urllib.parse import quote, quote_plus
 
 from xgit.record.model import HydraFacts, Json, Params
 from xgit.record.secret_names import is_secret_name, is_secret_variable
+from xgit.record.urls import CREDENTIALS, cut_credentials, mask_urls
 
 MASK = "***"
 SHORTEST = 4  # characters; masking a shorter value everywhere would ruin the record
 SHORTEST_BY_NAME = 8  # of variables that only their name makes secret
 SHORTEST_LINE = 8  # of a secret that spans lines: each such line is masked by itself, too
-_PLAIN_USER = ("ssh", "git", "git+ssh", "sftp", "svn+ssh")  # a user name there is an address
-_TOKEN_USER = ("http", "https", "git+http", "git+https", "ftp", "s3")  # there it may be a token
-_CREDENTIALS = r"\b([a-zA-Z][a-zA-Z0-9+.-]{0,30})://([^\s/?#\"'<>\\]+)@"
-_IN_TEXT = re.compile(_CREDENTIALS)
-_IN_BYTES = re.compile(_CREDENTIALS.encode())
+_IN_BYTES = re.compile(CREDENTIALS.encode())
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class Secrets:
         """The text with every secret, and the credentials of every URL, as `***`."""
         for form in self.forms:
             text = text.replace(form, MASK)
-        return _IN_TEXT.sub(lambda found: _cut(found[0], found[1], found[2], MASK), text)
+        return mask_urls(text, MASK)
 
     def mask_bytes(self, data: bytes) -> bytes:
         """The same for bytes of whatever encoding, such as a log.
@@ -154,28 +151,9 @@ class Secrets:
         return name in self.produced or (last.isdigit() and above in self.produced)
 
 
-def strip_url(url: str) -> str:
-    """The URL without `user:password@` or `token@`; the plain user of ssh (`git@`) stays."""
-    found = _IN_TEXT.match(url)
-    if found is None:
-        return url
-    return _cut(found[0], found[1], found[2], "") + url[found.end() :]
-
-
-def _cut(whole: str, scheme: str, user: str, mask: str) -> str:
-    """`scheme://user@` without its credentials; `mask` stands in their place."""
-    name, colon, _ = user.partition(":")
-    kind = scheme.lower()
-    if kind in _PLAIN_USER:
-        return f"{scheme}://{name}@" if colon else whole
-    if not colon and kind not in _TOKEN_USER:
-        return whole
-    return f"{scheme}://{mask}@" if mask else f"{scheme}://"
-
-
 def _cut_bytes(found: re.Match[bytes]) -> bytes:
     whole, scheme, user = (part.decode("latin-1") for part in (found[0], found[1], found[2]))
-    return _cut(whole, scheme, user, MASK).encode("latin-1")
+    return cut_credentials(whole, scheme, user, MASK).encode("latin-1")
 
 
 def _forms(value: str) -> set[str]:

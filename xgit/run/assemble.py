@@ -1,29 +1,23 @@
-"""From what is known before, during and after the command to one experiment."""
+"""From what was known before the command and what it left to one experiment."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 
-import xgit
-from xgit.capture import code, data, environment, metrics
+from xgit.capture import environment, metrics
 from xgit.capture.job import Spool
 from xgit.capture.metric_files import MetricFiles
 from xgit.capture.params import params_of
 from xgit.capture.spool import read_spool
 from xgit.record.model import (
     Environment,
-    Expectation,
     Experiment,
-    GuardResult,
     Outcome,
     Params,
     Pin,
-    RepoState,
-    Request,
 )
 from xgit.record.redact import Secrets
 from xgit.run.output import read_log
@@ -52,33 +46,6 @@ class Circumstances:
     environ: Mapping[str, str]
     fallback: Params = field(default_factory=Params)
     files: MetricFiles | None = None
-
-
-def provisional(
-    experiment_id: str,
-    request: Request,
-    state: RepoState,
-    results: tuple[GuardResult, ...],
-    *,
-    snapshot: str | None,
-    started: datetime,
-) -> Experiment:
-    """The experiment as it stands before the command: interrupted, until it is known otherwise."""
-    return Experiment(
-        id=experiment_id,
-        outcome=Outcome("interrupted", None, None, started, started, 0.0),
-        author=state.author,
-        command=request.argv,
-        cwd=os.path.relpath(request.cwd, state.root),
-        code=code.code(state, snapshot),
-        xgit_version=xgit.__version__,
-        why=request.why,
-        expectations=tuple(Expectation(text, None) for text in request.expressions),
-        labels=(*request.labels, *data.data_labels(state.pins)),
-        data=state.pins,
-        guards=results,
-        notes=state.notes,
-    )
 
 
 def finish(

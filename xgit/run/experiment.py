@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import xgit
 from xgit.capture import code, data, params
-from xgit.capture.cache import Cache
 from xgit.capture.metric_files import MetricFiles, dvc_metric_paths
 from xgit.errors import REFUSED, XgitError
 from xgit.git import pack, plumbing
@@ -19,15 +19,15 @@ from xgit.git.plumbing import Repo
 from xgit.guards import registry
 from xgit.record import refs
 from xgit.record.model import Experiment, GuardResult, Outcome, RepoState, Request, Summary
-from xgit.run import assemble, execute, journal, recover
-from xgit.run.assemble import Circumstances
+from xgit.run import begin, execute, journal
 from xgit.run.journal import Journal
 from xgit.run.meanwhile import Findings
 from xgit.run.output import BoundedLog
 from xgit.run.processes import SPOOL_VARIABLE
 from xgit.settings import Settings
-from xgit.store import experiments
-from xgit.store.experiments import Saved
+
+if TYPE_CHECKING:
+    from xgit.store.experiments import Saved
 
 PIPELINES = ("dvc.yaml", "*/dvc.yaml")
 INJECT = Path(xgit.__file__).parent / "inject"
@@ -84,7 +84,7 @@ def run(
     place = journal.reserve(repo, request.name, lambda: refs.new_id(now()))
     try:
         snapshot = _snapshot(repo, request, state, place, identity)
-        begun = assemble.provisional(
+        begun = begin.provisional(
             place.id, request, state, results, snapshot=snapshot, started=now()
         )
         findings = Findings(begun)
@@ -94,12 +94,15 @@ def run(
         place.note(begun)
     except BaseException:
         place.close()
-        recover.drop_dead_keeps(repo)
+        pack.drop_keeps(repo, journal.is_under_way)
         raise
     outcome = _execute(repo, request, settings, place, findings, environ, stdout)
     with suppress(OSError):  # a full disk: what lies in the spool has to do
         place.note(replace(findings.experiment, outcome=outcome), ended=True)
-    around = Circumstances(root, settings, environ, fallback, files)
+    # What the end needs was imported while the command ran (Findings.gather).
+    from xgit.run import assemble
+
+    around = assemble.Circumstances(root, settings, environ, fallback, files)
     experiment = assemble.finish(findings.experiment, outcome, place.directory, around)
     saved = _save(repo, experiment, place, findings.base_tree)
     return Recorded(experiment, saved, findings.previous)
@@ -115,6 +118,8 @@ def capture(repo: Repo, identity: str, tracked: Sequence[str]) -> RepoState:
     pins = data.read_pins(repo, tracked)
     if not pins:
         return state
+    from xgit.capture.cache import Cache
+
     with Cache(repo.private_dir) as cache:
         pins = data.check_pins(repo, pins, cache)
         pins, notes = data.check_remotes(repo, pins, cache)
@@ -156,12 +161,14 @@ def _execute(
         return execute.execute(how, log, lambda: findings.gather(repo, place, settings, environ))
     except XgitError:  # it never started, so there is nothing to keep
         place.close()
-        recover.drop_dead_keeps(repo)
+        pack.drop_keeps(repo, journal.is_under_way)
         raise
 
 
 def _save(repo: Repo, experiment: Experiment, place: Journal, base_tree: bytes | None) -> Saved:
     """Record it; when that fails, leave everything for the next command to pick up."""
+    from xgit.store import experiments
+
     try:
         place.note(experiment, ended=True)
         identity = plumbing.identity_line(repo)
@@ -177,5 +184,5 @@ def _save(repo: Repo, experiment: Experiment, place: Journal, base_tree: bytes |
         ) from error
     place.close()
     if experiment.code.snapshot:
-        recover.drop_dead_keeps(repo)
+        pack.drop_keeps(repo, journal.is_under_way)
     return saved

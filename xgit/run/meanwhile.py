@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 from xgit.git import plumbing
@@ -80,4 +81,6 @@ def _warm_up() -> None:
     """Import what the end of the run needs, so that the user does not wait for it then."""
     from xgit.record import codec
 
+    for name in ("xgit.run.assemble", "xgit.store.experiments"):
+        import_module(name)
     codec.load_validator()

@@ -42,7 +42,7 @@ def recover(repo: Repo) -> Iterator[tuple[str, XgitError | None]]:
         else:
             place.close()
             yield place.id, None
-    drop_dead_keeps(repo)
+    pack.drop_keeps(repo, journal.is_under_way)
 
 
 def _record(repo: Repo, place: Journal) -> None:
@@ -83,10 +83,3 @@ def _outcome(known: Experiment, directory: Path) -> Outcome:
     finished = max(started, datetime.fromtimestamp(max(times), UTC))
     seconds = (finished - started).total_seconds()
     return Outcome("interrupted", None, None, started, finished, seconds)
-
-
-def drop_dead_keeps(repo: Repo) -> None:
-    """Remove the `.keep` of packs whose run is over, so that git may tidy them up."""
-    for path, owner in pack.kept_packs(repo):
-        if not journal.is_under_way(repo, owner):
-            path.unlink(missing_ok=True)
