@@ -46,6 +46,17 @@ def test_or_the_change_is_undone(pinned: Project) -> None:
     assert stale_pin.check(state_of(pinned)) == ()
 
 
+def test_lost_file_of_a_directory_is_pulled(pinned: Project) -> None:
+    (pinned.root / "data/images/a b.txt").unlink()
+    [found] = stale_pin.check(state_of(pinned))
+    assert (found.subject, found.remedy) == (
+        "data/images: 1 missing: a b.txt",
+        "dvc pull data/images",
+    )
+    paste(pinned, found.remedy)
+    assert stale_pin.check(state_of(pinned)) == ()
+
+
 @pytest.mark.parametrize("name", ["it's a file", 'say "hi"', "$(touch pwned)", "ünï"])
 def test_names_are_quoted(pinned: Project, name: str) -> None:
     pinned.write(name, "data")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Project, make_project
+from tests.untouched import everything
 
 LOGS = """
 import xgit
@@ -23,24 +24,6 @@ for step in range(5):
 xgit.summary(best=0.4)
 print("trained")
 """
-
-
-def everything(project: Project) -> dict[str, Any]:
-    """All that xgit must leave alone: work tree, index, HEAD, refs but experiments, config."""
-    files = {
-        str(path.relative_to(project.root)): path.read_bytes()
-        for path in project.root.rglob("*")
-        if path.is_file() and ".git" not in path.relative_to(project.root).parts
-    }
-    own = {
-        name: (project.root / ".git" / name).read_bytes() for name in ("index", "HEAD", "config")
-    }
-    refs = [
-        line
-        for line in project.git("for-each-ref").splitlines()
-        if "refs/tags/experiment/" not in line
-    ]
-    return {"files": files, "own": own, "refs": refs, "stash": project.git("stash", "list")}
 
 
 def tags(project: Project) -> list[str]:

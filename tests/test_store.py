@@ -12,11 +12,12 @@ import pytest
 
 from tests import samples
 from tests.conftest import Project, make_project
+from tests.forge import BAD_RECORDS, forge
 from xgit.errors import Unreadable, Unsupported, XgitError
 from xgit.git import plumbing
 from xgit.git.pack import RefExists
 from xgit.git.plumbing import Repo
-from xgit.record import codec, message
+from xgit.record import codec
 from xgit.record.model import Broken, Summary
 from xgit.store import experiments
 from xgit.store.experiments import list_summaries, load, load_log, resolve, save
@@ -150,38 +151,6 @@ def test_a_typo_is_answered_with_the_closest(repo: Repo) -> None:
 
 
 # ---------------------------------------------------------------- what a stranger may have pushed
-
-
-def forge(project: Project, name: str, record: bytes | None, text: str | None = None) -> None:
-    """A tag `experiment/<name>` whose record has these bytes."""
-    repo = plumbing.open_repo(project.root)
-    head = samples.head(repo)
-    tree = head
-    if record is not None:
-        blob = subprocess.run(
-            ["git", "hash-object", "-w", "--stdin"],
-            cwd=project.root, input=record, capture_output=True, check=True,
-        ).stdout.decode().strip()  # fmt: skip
-        entry = f"100644 blob {blob}\trecord.json\n"
-        inner = plumbing.git_line(repo, "mktree", data=entry.encode())
-        outer = plumbing.git_line(repo, "mktree", data=f"040000 tree {inner}\t.xgit\n".encode())
-        tree = plumbing.git_line(repo, "commit-tree", "-p", head, "-m", "x", outer)
-    text = text or message.tag_message(samples.experiment(name, head))
-    plumbing.git_bytes(
-        repo, "tag", "-a", "-F", "-", "--cleanup=verbatim", f"experiment/{name}", tree,
-        data=text.encode(),
-    )  # fmt: skip
-
-
-BAD_RECORDS = {
-    "absent": None,
-    "empty": b"",
-    "broken": b'{"schema": "xgit/record/v1",',
-    "list": b"[]",
-    "deep": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
-    "huge": b'{"a": "' + b"x" * 100_000_000 + b'"}',
-    "binary": bytes(range(256)),
-}
 
 
 def test_a_list_names_what_it_cannot_read_and_goes_on(project: Project, repo: Repo) -> None:

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from xgit.capture.cache import Cache, Stamp
 from xgit.capture.dvc_config import read_dvc_config
@@ -22,6 +23,7 @@ from xgit.git.plumbing import Repo
 from xgit.record.model import Pin
 
 _CHECKED = ("dvc", "lfs")
+_COMPARABLE = ("md5:", "sha256:")  # an etag is known to its server alone
 _NEVER_PINNED = frozenset((".git", ".hg", ".dvc"))
 _NO_HASH = ""  # of what is no regular file, or leads nowhere
 _LFS_START = b"version https://git-lfs"
@@ -142,25 +144,44 @@ def _judged(
     known = hashes.get(_algorithm(pin), {})
     own = {name: known.get(what.path(name), _NO_HASH) for name in what.files}
     size_bytes = sum(stamp.size for stamp in what.files.values() if stamp is not None)
+    difference = _difference(repo, pin, what, own)
     return replace(
         pin,
-        stale=_stale(repo, pin, what, own),
+        stale=difference.words if difference else None,
+        missing=difference is not None and difference.is_only_missing,
         files=len(own) if pin.files is None else pin.files,
         size_bytes=size_bytes if pin.size_bytes is None else pin.size_bytes,
     )
 
 
-def _stale(repo: Repo, pin: Pin, what: Found, own: Mapping[str, str]) -> str | None:
-    """How the files differ from the pin in a few words, or None."""
+class _Difference(NamedTuple):
+    """How files differ from their pin in a few words, and whether some are just not there."""
+
+    words: str
+    is_only_missing: bool = False
+
+
+_CONTENT = _Difference("content differs")
+
+
+def _difference(repo: Repo, pin: Pin, what: Found, own: Mapping[str, str]) -> _Difference | None:
     digest = pin.hash.partition(":")[2]
     pins_directory = digest.endswith(DIR_SUFFIX)
     if not digest:
-        return "the pin has no hash yet"
+        return _Difference("the pin has no hash yet")
+    if not pin.hash.startswith(_COMPARABLE):
+        return None
     if pins_directory != what.is_directory:
         kinds = ("a file", "a directory")
-        return f"{kinds[what.is_directory]} where {kinds[pins_directory]} is pinned"
-    if not what.is_directory:
-        return None if own[""] == digest else "content differs"
+        return _Difference(f"{kinds[what.is_directory]} where {kinds[pins_directory]} is pinned")
+    if what.is_directory:
+        return _directory_difference(repo, pin, own, digest)
+    return None if own[""] == digest else _CONTENT
+
+
+def _directory_difference(
+    repo: Repo, pin: Pin, own: Mapping[str, str], digest: str
+) -> _Difference | None:
     if directory_digest(own) == digest:
         return None
     kept = _not_ignored(repo, pin, own)
@@ -168,10 +189,10 @@ def _stale(repo: Repo, pin: Pin, what: Found, own: Mapping[str, str]) -> str | N
         return None
     home = repo.work_tree / pin.home
     listing = read_listing([read_dvc_config(home).cache_dir], digest, legacy=pin.legacy)
-    return "content differs" if listing is None else _difference(kept, listing)
+    return _CONTENT if listing is None else _listing_difference(kept, listing)
 
 
-def _difference(own: Mapping[str, str], pinned: Mapping[str, str]) -> str:
+def _listing_difference(own: Mapping[str, str], pinned: Mapping[str, str]) -> _Difference:
     """Such as `2 files differ, 1 added: a.csv`."""
     changed = sorted(name for name in own if name in pinned and own[name] != pinned[name])
     added = sorted(name for name in own if name not in pinned)
@@ -186,7 +207,9 @@ def _difference(own: Mapping[str, str], pinned: Mapping[str, str]) -> str:
         )
         if names
     ]
-    return ", ".join(said) or "content differs"
+    if not said:
+        return _CONTENT
+    return _Difference(", ".join(said), is_only_missing=not changed and not added)
 
 
 # ---------------------------------------------------------------- .dvcignore

@@ -37,7 +37,12 @@ def check_remotes(
     all_pins = tuple(pins)
     homes: dict[str, list[Pin]] = {}
     for pin in all_pins:
-        if pin.kind == "dvc" and pin.pushable and pin.hash and _is_used(pin, used):
+        if (
+            pin.kind == "dvc"
+            and pin.pushable
+            and pin.hash.startswith("md5:")
+            and _is_used(pin, used)
+        ):
             homes.setdefault(pin.home, []).append(pin)
     answered: dict[str, Pin] = {}
     for home, group in homes.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -10,11 +11,12 @@ from typing import NoReturn
 import click
 
 from xgit import __version__
-from xgit.errors import BUG, REFUSED, TROUBLE, XgitError
+from xgit.errors import BUG, REFUSED, TROUBLE, XgitError, os_trouble
 from xgit.record.escape import visible
 
 _AFTER_CTRL_C = 130
 _AFTER_SIGPIPE = 141
+_STDERR = 2
 EXP_COMMANDS = {
     "run": "exp_run",
     "list": "exp_list",
@@ -45,6 +47,17 @@ class LazyGroup(click.Group):
             return command
         return super().get_command(ctx, cmd_name)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Add to an error of usage the command it is about, which click forgets at times."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            name = ctx.invoked_subcommand
+            found = self.get_command(ctx, name) if name else None
+            if error.ctx is None and found is not None:
+                error.ctx = click.Context(found, info_name=name, parent=ctx)
+            raise
+
 
 @click.group(
     cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
@@ -67,11 +80,43 @@ def exp() -> None:
 
 def main() -> NoReturn:
     """Run xgit and exit."""
+    _open_streams()
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from telling of it at exit.
+        for handle in (1, _STDERR):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), handle)
+        code = _AFTER_SIGPIPE
+    sys.exit(code)
+
+
+def _open_streams() -> None:
+    """See that there are three standard streams, and that no text is too strange for them.
+
+    Where one is closed, the next file to be opened would take its number, and get the output of
+    the user's command into it.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    sys.stdin = sys.stdin or open(0, closefd=False, encoding="utf-8")
+    sys.stdout = sys.stdout or open(1, "w", closefd=False, encoding="utf-8")
+    sys.stderr = sys.stderr or open(_STDERR, "w", closefd=False, encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _run() -> int:
+    """Run the command; its exit code."""
     try:
         code = cli(prog_name="xgit", standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Exit as end:
         code = end.exit_code
+    except SystemExit as end:  # which is how click ends after a broken pipe
+        raise (end.__context__ or end) from None
     except (click.Abort, KeyboardInterrupt):
         code = _AFTER_CTRL_C
     except click.UsageError as error:
@@ -81,12 +126,12 @@ def main() -> NoReturn:
     except XgitError as error:
         code = _expected(error)
     except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from telling of it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _AFTER_SIGPIPE
+        raise
+    except OSError as error:
+        code = _expected(os_trouble(error))
     except Exception as error:  # noqa: BLE001 - the last place where a bug can be told
         code = _bug(error)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _complain(message: str, hint: str | None, code: int) -> int:

@@ -28,6 +28,8 @@ def _violation(pin: Pin) -> Violation:
         return Violation(ID, subject, f"git add {pathspec(pin.path)}")
     dvc = dvc_command(pin)
     path = argument(path_at_home(pin, pin.path))
+    if pin.missing:
+        return Violation(ID, subject, f"{dvc} pull {path}")
     undo = f"or {dvc} checkout --force {path}, which undoes the change"
     # Both keep what is there: a command that is pasted must not lose anyone's data.
     if pin.command is None and pin.pushable:

@@ -111,7 +111,7 @@ class Pin:
         source: the file the pin is written in, such as `data/digits.csv.dvc`.
         command: the dvc.lock stage command that made it, or None.
         stale: how the work tree differs from the pin in a few words, or None where it agrees.
-        missing: there is no such file in the work tree (not pulled yet).
+        missing: the file, or a part of the directory, is not there (not pulled yet).
         pushed: whether a DVC remote holds it; None when not asked or not a DVC pin.
         pushable: False where the pin itself says `push: false` or nothing is cached.
         remote: the one DVC remote the pin names for its data, or None.
