@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,6 +115,6 @@ def make_project(folder: Path, *init: str) -> Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
+def project(tmp_path: Path) -> Project:
     """A clone with a bare `origin` and one pushed commit."""
-    yield make_project(tmp_path)
+    return make_project(tmp_path)

@@ -10,6 +10,8 @@ from pathlib import Path
 from tests.conftest import BIN, Project, make_project
 from xgit.capture import data
 from xgit.capture.cache import Cache
+from xgit.capture.content import check_pins
+from xgit.capture.remotes import check_remotes
 from xgit.git import plumbing
 from xgit.record.model import Pin, RepoState
 
@@ -82,8 +84,8 @@ def state_of(project: Project) -> RepoState:
     """The state as far as data goes."""
     repo = plumbing.open_repo(project.root)
     with Cache(repo.private_dir) as cache:
-        pins = data.check_pins(repo, data.read_pins(repo), cache)
-        pins, notes = data.check_remotes(repo, pins, cache)
+        pins = check_pins(repo, data.read_pins(repo), cache)
+        pins, notes = check_remotes(repo, pins, cache)
     return RepoState(str(project.root), "0" * 40, "main", pushed=True, pins=pins, notes=notes)
 
 

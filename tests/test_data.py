@@ -17,6 +17,7 @@ from tests.conftest import Project
 from tests.dvc_project import HARD_NAMES, copied, dvc, pins_of, shared_template
 from xgit.capture import data, pins
 from xgit.capture.cache import Cache, Stamp
+from xgit.capture.content import check_pins
 from xgit.capture.hashing import Algorithm, hash_file
 from xgit.errors import XgitError
 from xgit.git import plumbing
@@ -48,7 +49,7 @@ def track(project: Project, path: str, text: str) -> None:
 def checked(project: Project, cache: Cache | None = None) -> dict[str, Pin]:
     repo = plumbing.open_repo(project.root)
     with cache or Cache(repo.private_dir) as opened:
-        return {pin.path: pin for pin in data.check_pins(repo, data.read_pins(repo), opened)}
+        return {pin.path: pin for pin in check_pins(repo, data.read_pins(repo), opened)}
 
 
 # ---------------------------------------------------------------- reading
@@ -374,6 +375,6 @@ def test_second_time_nothing_is_read(pinned: Project) -> None:
     counts = []
     for _ in range(2):
         with Cache(repo.private_dir, clock_ns=lambda: time.time_ns() + LATER_NS) as cache:
-            data.check_pins(repo, data.read_pins(repo), cache, counting)
+            check_pins(repo, data.read_pins(repo), cache, counting)
         counts.append(len(read_paths))
     assert counts == [1 + len(HARD_NAMES)] * 2

@@ -1,4 +1,4 @@
-"""The main job, whole: the demo, its experiments in a fresh clone, and DVC's own reading of them."""
+"""The main job, whole: the demo, its experiments in a fresh clone, and DVC reading them."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_what_cannot_be_started(tmp_path: Path) -> None:
         "no-such-thing": 127,
         "./absent": 127,
         "./plain": 126,
-        "./script": 126,
+        "./script": 127,
     }.items():
         with pytest.raises(XgitError) as caught:
             run(tmp_path, name)

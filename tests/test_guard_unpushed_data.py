@@ -17,6 +17,7 @@ from tests.dvc_project import copied, dvc, paste, pins_of, shared_template, stat
 from xgit.capture import data
 from xgit.capture.cache import Cache
 from xgit.capture.dvc_config import read_dvc_config
+from xgit.capture.remotes import check_remotes
 from xgit.git import plumbing
 from xgit.guards import unpushed_data
 from xgit.record.model import Violation
@@ -165,7 +166,7 @@ def test_only_what_is_used_is_asked(pinned: Project) -> None:
         (["data/dig"], [None, None]),
     ):
         with Cache(repo.private_dir) as cache:
-            pins, _ = data.check_remotes(repo, data.read_pins(repo), cache, used)
+            pins, _ = check_remotes(repo, data.read_pins(repo), cache, used)
         assert [pin.pushed for pin in pins] == expected
 
 

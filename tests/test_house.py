@@ -48,7 +48,7 @@ def imported_wings(path: Path) -> Iterator[tuple[int, str]]:
                 names = [f"xgit.{alias.name}" for alias in node.names]
         for name in names:
             parts = name.split(".")
-            if parts[0] == "xgit":
+            if parts[0] == "xgit" and isinstance(node, ast.stmt):
                 wing = parts[1] if len(parts) > 1 else ""
                 yield node.lineno, wing if (PACKAGE / wing).is_dir() or wing in RANK else ""
 

@@ -11,8 +11,8 @@ import yaml
 
 from xgit.record.model import HydraFacts, Params
 from xgit.record.redact import Secrets
-from xgit.record.urls import strip_url
 from xgit.record.secret_names import is_secret_name, is_secret_variable
+from xgit.record.urls import strip_url
 
 PW = "hunter22 & co/§"
 

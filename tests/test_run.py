@@ -516,8 +516,8 @@ def test_a_snapshot_survives_a_killed_xgit_and_a_gc(project: Project) -> None:
 
 
 def test_what_cannot_be_recorded_now_is_recorded_later(training: Project) -> None:
-    training.git("tag", "experiment")  # a ref where git would need a directory
-    done = training.xgit("exp", "run", "--name", "kept", "--", "python", "train.py")
+    in_the_way = "git tag experiment && python train.py"  # a ref where git needs a directory
+    done = training.xgit("exp", "run", "--name", "kept", "--", "sh", "-c", in_the_way)
     assert done.returncode == 125
     assert "the run ended with exit code 0, and could not be recorded" in done.stderr
     assert "xgit exp recover" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import tomllib
 from dataclasses import dataclass, fields
@@ -51,17 +52,19 @@ def load_settings(root: Path) -> Settings:
         return _settings(_read(own), own)
     project = root / "pyproject.toml"
     if project.exists():
-        return _settings(_read(project).get("tool", {}).get("xgit", {}), project)
+        tools = _read(project).get("tool", {})
+        return _settings(tools.get("xgit", {}) if isinstance(tools, dict) else {}, project)
     return Settings()
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise XgitError(f"{path.name} is not valid TOML: {error}") from error
     except OSError as error:
-        raise XgitError(f"{path.name} cannot be read: {error.strerror}") from error
+        told = f"{path.name} cannot be read: {error.strerror}"
+        raise XgitError(told, f"ls -ld {path.name}") from error
 
 
 def _settings(table: object, path: Path) -> Settings:
@@ -80,11 +83,14 @@ def _settings(table: object, path: Path) -> Settings:
 
 def _value(key: str, value: object, default: object, path: Path) -> object:
     if key == "command" and isinstance(value, str):
-        return tuple(shlex.split(value))
+        try:
+            return tuple(shlex.split(value))
+        except ValueError as error:
+            raise XgitError(f"{key} in {path.name} is no command: {error}") from error
     if isinstance(default, tuple):
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)
         raise XgitError(f"{key} in {path.name} is not a list of strings")
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise XgitError(f"{key} in {path.name} is not a number of zero or more")
     return int(value) if isinstance(default, int) else float(value)

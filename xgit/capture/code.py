@@ -38,6 +38,7 @@ def repo_state(repo: Repo, identity: str) -> RepoState:
         ahead=None if pushed else plumbing.commits_on_no_remote(repo, status.commit),
         remotes=config.remotes,
         remote=_remote(repo, status),
+        upstream=status.upstream,
         untracked=status.untracked,
         modified=status.modified,
         submodules=_submodules(repo, status),

@@ -1,8 +1,10 @@
 """The pinned data of a repository: which there is, whether it agrees with its pins, who keeps it.
 
 pins = read_pins(repo)
-pins = check_pins(repo, pins, cache)
-pins, notes = check_remotes(repo, pins, cache)
+pins = content.check_pins(repo, pins, cache)
+pins, notes = remotes.check_remotes(repo, pins, cache)
+
+A repository without pins pays for one look at its tracked paths, and imports nothing.
 """
 
 from __future__ import annotations
@@ -11,15 +13,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from xgit.capture import pins as dvc
-from xgit.capture.content import check_pins
-from xgit.capture.pin_file import read_pin_file
-from xgit.capture.remotes import check_remotes
 from xgit.git import plumbing
 from xgit.git.plumbing import Repo
 from xgit.record.model import Pin
-
-__all__ = ["PIN_PATTERNS", "check_pins", "check_remotes", "data_labels", "read_pins"]
 
 PIN_PATTERNS = ("*.dvc", "dvc.lock", "*/dvc.lock", ".gitattributes", "*/.gitattributes")
 """Pathspecs of the tracked files in which pins are found."""
@@ -41,7 +37,6 @@ def read_pins(repo: Repo, tracked: Sequence[str] | None = None) -> tuple[Pin, ..
     Raises:
         XgitError: a pin is not what DVC writes, or names a path that is not to be touched.
     """
-    root = repo.work_tree
     if tracked is None:
         tracked = plumbing.tracked_paths(repo, *PIN_PATTERNS)
     found: list[Pin] = []
@@ -49,8 +44,7 @@ def read_pins(repo: Repo, tracked: Sequence[str] | None = None) -> tuple[Pin, ..
     for path in dict.fromkeys(tracked):
         name = os.path.basename(path)
         if name.endswith(".dvc") and name != ".dvc":
-            file = read_pin_file(root, path)
-            found.extend(dvc.dvc_file_pins(file) if file else ())
+            found.extend(_file_pins(repo, path))
         elif name == "dvc.lock":
             found.extend(_lock_pins(repo, path))
         elif name == ".gitattributes":
@@ -65,12 +59,23 @@ def data_labels(pins: Iterable[Pin]) -> tuple[str, ...]:
     return labels if len(labels) <= _LABELS else ()
 
 
+def _file_pins(repo: Repo, path: str) -> list[Pin]:
+    from xgit.capture.pin_file import read_pin_file
+    from xgit.capture.pins import dvc_file_pins
+
+    file = read_pin_file(repo.work_tree, path)
+    return list(dvc_file_pins(file)) if file else []
+
+
 def _lock_pins(repo: Repo, path: str) -> list[Pin]:
+    from xgit.capture.pin_file import read_pin_file
+    from xgit.capture.pins import lock_pins
+
     lock = read_pin_file(repo.work_tree, path)
     if lock is None:
         return []
     pipeline = read_pin_file(repo.work_tree, path.removesuffix("lock") + "yaml")
-    pins = list(dvc.lock_pins(lock, pipeline))
+    pins = list(lock_pins(lock, pipeline))
     in_git = _kept_by_git(repo, [pin.path for pin in pins if pin.kind == "dvc"])
     return [pin for pin in pins if pin.path not in in_git]
 

@@ -14,12 +14,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from xgit.capture.documents import BadDocument, read_document
-from xgit.capture.metric_formats import Reading, read_metrics
 from xgit.record.escape import visible
 from xgit.record.model import NOTHING, Json
+
+if TYPE_CHECKING:
+    from xgit.capture.metric_formats import Reading
 
 CONVENTIONS = ("metrics.json", "dvclive/metrics.json")
 LIGHTNING_LOGS = "lightning_logs"
@@ -84,6 +85,8 @@ class MetricFiles:
             output_dirs: Hydra's output directories by what goes before the names of the metrics
                 found there; an empty text for the only job of a run.
         """
+        from xgit.capture.metric_formats import Reading
+
         known = dict.fromkeys(self.stamps, "")
         for folder in self.logs:
             known |= {path: "" for path in find_csv(folder) if path not in known}
@@ -117,6 +120,8 @@ class MetricFiles:
         return found.st_ctime_ns >= self.started_ns
 
     def _read(self, path: Path, prefix: str) -> Reading:
+        from xgit.capture.metric_formats import read_metrics
+
         reading = read_metrics(path, self._source(path))
         if not prefix:
             return reading
@@ -196,6 +201,8 @@ def dvc_metric_paths(
     Returns:
         The paths, relative to the root, and notes on what could not be read.
     """
+    from xgit.capture.documents import BadDocument, read_document
+
     paths: dict[str, None] = {}
     notes: list[str] = []
     for name in dvc_files:

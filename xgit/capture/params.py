@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from xgit.capture.job import HydraJob, Spool
-from xgit.capture.params_yaml import leaves_of
 from xgit.errors import XgitError
 from xgit.record.model import HydraFacts, Json, Params
+
+if TYPE_CHECKING:
+    from xgit.capture.job import HydraJob, Spool
 
 PARAMS_FILE = "params.yaml"
 LARGEST_BYTES = 16 * 1024 * 1024
@@ -47,6 +49,8 @@ def file_params(root: Path, cwd: Path) -> Params:
     for folder in dict.fromkeys((cwd, root)):
         path = folder / PARAMS_FILE
         if path.is_file():
+            from xgit.capture.params_yaml import leaves_of
+
             shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
             text = _read(path, shown)
             return Params(values=leaves_of(text, shown), text=text, source=shown)

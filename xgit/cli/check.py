@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
+from xgit.cli.repository import repo_here
 from xgit.cli.violations import violation_lines, violations_document
 from xgit.errors import NO
 from xgit.git import plumbing
@@ -33,7 +33,7 @@ def command(names: tuple[str, ...], stage: str, as_json: bool) -> int:
     from xgit.guards import registry
     from xgit.run.experiment import capture
 
-    repo = plumbing.open_repo(Path.cwd())
+    repo = repo_here()
     wanted = [registry.guard(name).id for name in names]
     tracked = plumbing.tracked_paths(repo, *PIN_PATTERNS)
     state = capture(repo, plumbing.identity_line(repo), tracked)

@@ -43,8 +43,8 @@ def command(
 
     With --json: a list of {"id", "status", "exit_code", "started", "finished",
     "duration_seconds", "author", "why", "labels", "commit", "branch", "params", "metrics",
-    "expectations", "reproducible", "cut"}; "cut" says that params or metrics were too large for
-    the list and stand in the record alone. An unreadable tag is {"id", "status", "reason"}.
+    "expectations", "reproducible", "cut"}; "cut" says that why, params or metrics were too large
+    for the list and are whole in the record alone. An unreadable tag is {"id", "status", "reason"}.
 
     \b
     Example: xgit exp list --where "metrics.accuracy > 0.9 and params.model.name == 'svm'"
@@ -83,14 +83,14 @@ def _condition(where: str | None, now: datetime) -> Callable[[Summary | Broken],
 
 
 def _completed(repo: Repo, row: Summary | Broken) -> Summary | Broken:
-    """The summary with the params and metrics that were too large for its tag."""
+    """The summary with the why, params and metrics that were too large for its tag."""
     if isinstance(row, Broken) or not row.cut:
         return row
     try:
         it = store.load(repo, row.id)
     except (Unreadable, Unsupported) as error:
         return Broken(row.id, error.message)
-    return replace(row, params=it.params.values, metrics=it.metrics.values, cut=False)
+    return replace(row, why=it.why, params=it.params.values, metrics=it.metrics.values, cut=False)
 
 
 def _print(rows: Sequence[Summary | Broken], columns: str | None, form: str, now: datetime) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from xgit.cli.repository import pick_up
+from xgit.cli.repository import pick_up, repo_here
 from xgit.errors import NO
-from xgit.git.plumbing import open_repo
 
 
 @click.command(name="recover")
@@ -20,4 +17,4 @@ def command() -> int:
 
     Example: xgit exp recover
     """
-    return NO if pick_up(open_repo(Path.cwd())) else 0
+    return NO if pick_up(repo_here()) else 0

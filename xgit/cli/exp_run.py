@@ -10,10 +10,9 @@ import click
 
 from xgit.cli.repository import current_repo
 from xgit.cli.violations import violation_lines, violations_document
-from xgit.errors import REFUSED, TROUBLE, XgitError
+from xgit.errors import REFUSED, TROUBLE, XgitError, os_trouble
 from xgit.git.plumbing import Repo
 from xgit.record import codec, refs
-from xgit.record.figures import format_change, format_number
 from xgit.record.model import Experiment, Request, Summary
 from xgit.run.experiment import Recorded, Refused, run
 from xgit.settings import Settings, load_settings
@@ -107,8 +106,7 @@ def command(
             error.exit_code = REFUSED
         raise
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        raise XgitError(f"{error.strerror}{where}", "df -h .", exit_code=REFUSED) from error
+        raise os_trouble(error, exit_code=REFUSED) from error
     if as_json:
         click.echo(json.dumps(codec.to_json(codec.to_record(recorded.experiment)), indent=2))
     if not quiet:
@@ -121,6 +119,8 @@ def _command(
     given: tuple[str, ...] | None, overrides: tuple[str, ...], repo: Repo, settings: Settings
 ) -> tuple[tuple[str, ...], str]:
     """The command and where it starts: the user's own here, the configured one at the root."""
+    if given is not None and not given:
+        raise XgitError("there is no command behind --", "xgit exp run -- python train.py")
     if given:
         if overrides:
             raise XgitError(
@@ -184,6 +184,8 @@ def _tell(recorded: Recorded) -> None:
 
 
 def _metric_words(it: Experiment, previous: Summary | None) -> list[str]:
+    from xgit.record.figures import format_change, format_number
+
     before = previous.metrics if previous is not None else {}
     words = []
     for name, value in list(it.metrics.values.items())[:_SHOWN_METRICS]:

@@ -101,9 +101,8 @@ def _open_streams() -> None:
     while (handle := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         os.set_inheritable(handle, True)
     os.close(handle)
-    sys.stdin = sys.stdin or open(0, closefd=False, encoding="utf-8")
-    sys.stdout = sys.stdout or open(1, "w", closefd=False, encoding="utf-8")
-    sys.stderr = sys.stderr or open(_STDERR, "w", closefd=False, encoding="utf-8")
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w", encoding="utf-8", closefd=False)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from xgit.errors import XgitError
 from xgit.git.plumbing import Repo, open_repo
 from xgit.record.escape import visible
 from xgit.run.journal import is_anything_left
@@ -17,9 +18,22 @@ def current_repo() -> Repo:
     Raises:
         XgitError: there is none, or git refuses to open it.
     """
-    repo = open_repo(Path.cwd())
+    repo = repo_here()
     pick_up(repo)
     return repo
+
+
+def repo_here() -> Repo:
+    """The repository of the current directory.
+
+    Raises:
+        XgitError: there is none, git refuses to open it, or the directory itself is gone.
+    """
+    try:
+        here = Path.cwd()
+    except FileNotFoundError as error:
+        raise XgitError("the current directory is gone", "cd ..") from error
+    return open_repo(here)
 
 
 def pick_up(repo: Repo) -> int:
@@ -36,4 +50,6 @@ def pick_up(repo: Repo) -> int:
             failed += 1
             told = f"warning: experiment/{experiment_id} cannot be recovered yet: {error}"
         click.echo(visible(told), err=True)
+        if error is not None and error.hint:
+            click.echo(visible(f"hint: {error.hint}"), err=True)
     return failed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from xgit.record.escape import visible
 from xgit.record.model import GuardResult, Violation
 
 _SHOWN = 10  # per guard; the rest is counted
@@ -28,16 +29,10 @@ def _rows(results: Iterable[GuardResult]) -> Iterable[tuple[str, str, str, str]]
         if result.outcome != "failed":
             continue
         for one in result.violations[:_SHOWN]:
-            yield (one.guard, _plain(one.subject), _plain(one.remedy), one.alternative or "")
+            yield (one.guard, visible(one.subject), visible(one.remedy), one.alternative or "")
         rest = len(result.violations) - _SHOWN
         if rest > 0:
             yield (result.id, f"… and {rest} more", "", "")
-
-
-def _plain(text: str) -> str:
-    """The text on one line, control characters and broken bytes made visible."""
-    safe = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in safe)
 
 
 def violations_document(results: Sequence[GuardResult]) -> list[dict[str, object]]:
@@ -53,4 +48,4 @@ def violations_document(results: Sequence[GuardResult]) -> list[dict[str, object
 
 
 def _violation_document(found: Violation) -> dict[str, object]:
-    return {"subject": _plain(found.subject), "remedy": _plain(found.remedy)}
+    return {"subject": visible(found.subject), "remedy": visible(found.remedy)}

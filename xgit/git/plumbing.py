@@ -8,11 +8,13 @@ Nothing here writes to the user's index or work tree (`GIT_OPTIONAL_LOCKS=0`).
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from xgit.errors import XgitError
 
@@ -31,6 +33,15 @@ SAFE_ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
+}
+_BENDING = {  # variables that would make git mean something else by what it is asked here
+    "GIT_CONFIG",
+    "GIT_DIFF_OPTS",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
 }
 _LFS_COMMANDS = {
     "git-lfs clean -- %f",
@@ -70,6 +81,7 @@ class Repo:
     object_format: str = "sha1"
     shallow: bool = False
     _options: list[str] = field(default_factory=list, repr=False, compare=False)
+    _places: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def zero(self) -> str:
@@ -86,7 +98,7 @@ class Repo:
         if self.root is None:
             raise XgitError(
                 f"{self.git_dir} is a bare repository, and this needs a work tree",
-                f"git clone {self.git_dir}",
+                f"git clone {shlex.quote(str(self.git_dir))}",
             )
         return self.root
 
@@ -160,8 +172,12 @@ def open_repo(path: Path) -> Repo:
         root = Path(os.path.realpath(path / up))
     own = Path(rest.removeprefix("\n").removesuffix("\n"))
     if root is None and bare != "true":
-        raise XgitError(f"{path} lies inside a git directory", f"cd {own.parent}")
-    return Repo(root, own, _common_dir(own), object_format, shallow == "true")
+        raise XgitError(f"{path} lies inside a git directory", f"cd {shlex.quote(str(own.parent))}")
+    common = _common_dir(own)
+    # As in a git hook, these may be set, and relative to where we are now: git runs elsewhere.
+    places = {"GIT_DIR": own, "GIT_WORK_TREE": root, "GIT_COMMON_DIR": common}
+    absolute = {name: str(place) for name, place in places.items() if place and name in os.environ}
+    return Repo(root, own, common, object_format, shallow == "true", _places=absolute)
 
 
 def _common_dir(git_dir: Path) -> Path:
@@ -176,8 +192,11 @@ def _cannot_open(path: Path, said: str) -> XgitError:
     if "dubious ownership" in said:
         return XgitError(
             f"git refuses {path}: the repository belongs to another user",
-            f"git config --global --add safe.directory {path}",
+            f"git config --global --add safe.directory {shlex.quote(str(path))}",
         )
+    if "not a git repository" in said and "GIT_DIR" in os.environ:
+        told = f"GIT_DIR is set to {os.environ['GIT_DIR']}, which is not a git repository"
+        return XgitError(told, "unset GIT_DIR")
     if "not a git repository" in said:
         return XgitError(f"{path} is not in a git repository", "git init")
     return GitError(["rev-parse"], 128, said)
@@ -197,7 +216,7 @@ def _run(
             input=data,
             stdin=subprocess.DEVNULL if data is None else None,
             capture_output=True,
-            env={**os.environ, **SAFE_ENVIRONMENT, **(env or {})},
+            env={**_environment(), **(env or {})},
             check=False,
         )
     except FileNotFoundError as error:
@@ -206,12 +225,17 @@ def _run(
         raise XgitError("git is not installed", "install git 2.30 or newer") from error
 
 
+def _environment() -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in _BENDING}
+    return {**inherited, **SAFE_ENVIRONMENT}
+
+
 def git_done(
     repo: Repo, *args: str, data: bytes | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git in the repository and return how it ended, whatever that was."""
     argv = ["git", *SAFE_OPTIONS, *repo._options, *args]
-    return _run(argv, cwd=repo.root or repo.git_dir, data=data, env=env)
+    return _run(argv, cwd=repo.root or repo.git_dir, data=data, env={**repo._places, **(env or {})})
 
 
 def git_bytes(
@@ -282,6 +306,14 @@ def identity_line(repo: Repo) -> str:
             "git config --global user.email you@example.com",
         )
     return os.fsdecode(done.stdout).removesuffix("\n")
+
+
+def identity_now(line: str) -> str:
+    """The identity line with the time of this moment, unless the user has set a time."""
+    if "GIT_COMMITTER_DATE" in os.environ:
+        return line
+    who, _, zone = line.rsplit(" ", 2)
+    return f"{who} {int(time.time())} {zone}"
 
 
 # ---------------------------------------------------------------- status and commits
@@ -468,3 +500,15 @@ def tree_bytes(repo: Repo, commit: str) -> bytes:
 def has_ref(repo: Repo, ref: str) -> bool:
     """Whether a ref of exactly this name exists."""
     return git_success(repo, "show-ref", "--verify", "--quiet", ref)
+
+
+def ref_in_the_way(repo: Repo, ref: str) -> str | None:
+    """A ref because of which git cannot create this one: the same, one below it, or one above.
+
+    Of those above only loose ones are looked for, which is what a slip leaves.
+    """
+    below = ref_names(repo, ref)
+    if below:
+        return below[0]
+    above = [parent for parent in PurePosixPath(ref).parents if len(parent.parts) > 2]  # noqa: PLR2004 - refs/tags
+    return next((str(one) for one in above if (repo.common_dir / one).is_file()), None)

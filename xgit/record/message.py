@@ -25,6 +25,7 @@ from xgit.record.model import Experiment, Json, Summary
 SUMMARY_LIMIT_BYTES = 12_000
 SUMMARY_MARK = "Xgit-Summary: "
 _SUBJECT_METRICS = 4
+_SHORT_WHY = 1000  # characters of a why that is too large for the summary
 
 
 def tag_message(it: Experiment) -> str:
@@ -66,11 +67,14 @@ def _summary_line(it: Experiment) -> str:
         "expectations": [expectation_to_json(one) for one in it.expectations],
         "reproducible": it.reproducible,
     }
-    for key in ("params", "metrics"):
+    shorter = {"why": (it.why or "")[:_SHORT_WHY] + "…", "params": {}, "metrics": {}}
+    if not it.why or len(it.why) <= _SHORT_WHY:
+        del shorter["why"]
+    for key, value in shorter.items():
         text = _compact(document)
         if len(text) <= SUMMARY_LIMIT_BYTES:
             break
-        document = {**document, key: {}, "cut": True}
+        document = {**document, key: value, "cut": True}
     return SUMMARY_MARK + _compact(document)
 
 

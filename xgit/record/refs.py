@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from datetime import UTC, datetime
 
 from xgit.errors import XgitError
@@ -17,7 +17,7 @@ _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: read aloud withou
 
 def new_id(now: datetime, letters: str | None = None) -> str:
     """`YYYYMMDD-HHMMSS-xxxx` in UTC; `letters` are the four random ones, drawn when None."""
-    drawn = letters or "".join(secrets.choice(_BASE32) for _ in range(4))
+    drawn = letters or "".join(_BASE32[byte % len(_BASE32)] for byte in os.urandom(4))
     return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{drawn}"
 
 

@@ -7,8 +7,10 @@ gets a group of its own and every signal sent to xgit is passed on.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -63,12 +65,27 @@ def find_program(name: str, cwd: str, env: Mapping[str, str]) -> str:
     found = shutil.which(where, path=env.get("PATH", os.defpath))
     if found is not None:
         return found
+    word = shlex.quote(name)
+    if os.sep in name and os.path.isdir(where):
+        raise XgitError(f"{word} is a directory", f"ls {word}", exit_code=NOT_EXECUTABLE)
     if os.sep in name and os.path.exists(where):
-        reason = "is a directory" if os.path.isdir(where) else "is not executable"
-        raise XgitError(f"{name} {reason}", f"chmod +x {name}", exit_code=NOT_EXECUTABLE)
+        raise XgitError(f"{word} is not executable", f"chmod +x {word}", exit_code=NOT_EXECUTABLE)
     script = name if os.path.isfile(os.path.join(cwd, name)) else None
-    hint = f"xgit exp run -- python {name}" if script else "what follows -- is run as it stands"
+    hint = f"xgit exp run -- python {word}" if script else "what follows -- is run as it stands"
     raise XgitError(f"there is no command {name!r}", hint, exit_code=NOT_FOUND)
+
+
+def _not_started(name: str, program: str, error: OSError) -> XgitError:
+    """Why a program that is there could not be started, with env's exit code for it."""
+    word = shlex.quote(name)
+    if error.errno == errno.ENOENT:  # the program itself was found
+        return XgitError(
+            f"{word} cannot be executed: its first line names an interpreter that is not here",
+            f"head -n 1 {shlex.quote(program)}",
+            exit_code=NOT_FOUND,
+        )
+    hint = f"xgit exp run -- sh {word}" if error.errno == errno.ENOEXEC else None
+    return XgitError(f"{word} cannot be executed: {error.strerror}", hint, exit_code=NOT_EXECUTABLE)
 
 
 def execute(started: Started, log: BoundedLog, meanwhile: Callable[[], None]) -> Outcome:
@@ -134,11 +151,7 @@ class _Watch:
                 process_group=None if self._shares_group else 0,
             )
         except OSError as error:
-            raise XgitError(
-                f"{how.argv[0]} cannot be executed: {error.strerror}",
-                "does its first line name an interpreter that exists?",
-                exit_code=NOT_EXECUTABLE,
-            ) from error
+            raise _not_started(how.argv[0], program, error) from error
         return self._process
 
     def _keep(self, data: bytes) -> None:

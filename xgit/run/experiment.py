@@ -14,7 +14,7 @@ import xgit
 from xgit.capture import code, data, params
 from xgit.capture.metric_files import MetricFiles, dvc_metric_paths
 from xgit.errors import REFUSED, XgitError
-from xgit.git import pack, plumbing
+from xgit.git import plumbing
 from xgit.git.plumbing import Repo
 from xgit.guards import registry
 from xgit.record import refs
@@ -93,8 +93,7 @@ def run(
         files = MetricFiles.before(root, cwd, settings.metrics, named)
         place.note(begun)
     except BaseException:
-        place.close()
-        pack.drop_keeps(repo, journal.is_under_way)
+        _abandon(repo, place)
         raise
     outcome = _execute(repo, request, settings, place, findings, environ, stdout)
     with suppress(OSError):  # a full disk: what lies in the spool has to do
@@ -104,7 +103,7 @@ def run(
 
     around = assemble.Circumstances(root, settings, environ, fallback, files)
     experiment = assemble.finish(findings.experiment, outcome, place.directory, around)
-    saved = _save(repo, experiment, place, findings.base_tree)
+    saved = _save(repo, experiment, place, identity, findings.base_tree)
     return Recorded(experiment, saved, findings.previous)
 
 
@@ -119,10 +118,12 @@ def capture(repo: Repo, identity: str, tracked: Sequence[str]) -> RepoState:
     if not pins:
         return state
     from xgit.capture.cache import Cache
+    from xgit.capture.content import check_pins
+    from xgit.capture.remotes import check_remotes
 
     with Cache(repo.private_dir) as cache:
-        pins = data.check_pins(repo, pins, cache)
-        pins, notes = data.check_remotes(repo, pins, cache)
+        pins = check_pins(repo, pins, cache)
+        pins, notes = check_remotes(repo, pins, cache)
     return replace(state, pins=pins, notes=(*state.notes, *notes))
 
 
@@ -131,6 +132,8 @@ def _snapshot(
 ) -> str | None:
     if not request.snapshot or not (state.untracked or state.modified) or state.commit is None:
         return None
+    from xgit.git import pack
+
     scratch = place.directory / "snapshot"
     return pack.snapshot_work_tree(
         repo, scratch=scratch, head=state.commit, identity=identity, owner=place.id
@@ -160,29 +163,48 @@ def _execute(
     try:
         return execute.execute(how, log, lambda: findings.gather(repo, place, settings, environ))
     except XgitError:  # it never started, so there is nothing to keep
-        place.close()
-        pack.drop_keeps(repo, journal.is_under_way)
+        _abandon(repo, place)
         raise
 
 
-def _save(repo: Repo, experiment: Experiment, place: Journal, base_tree: bytes | None) -> Saved:
+def _save(
+    repo: Repo, experiment: Experiment, place: Journal, identity: str, base_tree: bytes | None
+) -> Saved:
     """Record it; when that fails, leave everything for the next command to pick up."""
     from xgit.store import experiments
 
-    try:
+    with suppress(OSError):  # a full disk, or the command took the directory away
         place.note(experiment, ended=True)
-        identity = plumbing.identity_line(repo)
-        saved = experiments.save(repo, experiment, identity=identity, base_tree=base_tree)
+    try:
+        saved = experiments.save(
+            repo, experiment, identity=plumbing.identity_now(identity), base_tree=base_tree
+        )
     except (XgitError, OSError) as error:
         place.leave()
         raise XgitError(
             f"the run ended with exit code {experiment.outcome.exit_code}, "
             f"and could not be recorded: {error}",
-            f"what it measured is safe in {place.directory}; mend the cause, then: "
-            "xgit exp recover",
+            f"what it measured is safe in {place.directory}; mend the cause, then: xgit exp recover"
+            if place.has_begun
+            else None,
             exit_code=REFUSED,
         ) from error
     place.close()
-    if experiment.code.snapshot:
-        pack.drop_keeps(repo, journal.is_under_way)
+    _tidy(repo, kept=experiment.code.snapshot is not None)
     return saved
+
+
+def _abandon(repo: Repo, place: Journal) -> None:
+    """Nothing was started: leave nothing."""
+    place.close()
+    _tidy(repo, kept=True)
+
+
+def _tidy(repo: Repo, *, kept: bool) -> None:
+    """Let go of what was kept for runs that are over, and of too many small packs."""
+    from xgit.git import pack
+
+    if kept:
+        pack.drop_keeps(repo, journal.is_under_way)
+    if pack.is_crowded(repo):
+        pack.consolidate(repo)

@@ -14,18 +14,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from xgit.errors import REFUSED, XgitError
-from xgit.git.plumbing import Repo, has_ref
+from xgit.errors import REFUSED, XgitError, os_trouble
+from xgit.git.plumbing import Repo, ref_in_the_way
 from xgit.record import codec, refs
 from xgit.record.model import Experiment, Json
 
 RUNS = "runs"
 _TRIES = 20
+_NEW = ".new-"  # which no id begins with
+_STALE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,13 @@ class Journal:
 
         Raises:
             Unreadable: it is damaged.
-            FileNotFoundError: the process died before it noted anything.
         """
         return codec.decode((self.directory / "record.json").read_bytes())
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was noted, as it is before the command starts."""
+        return (self.directory / "record.json").exists()
 
     def close(self) -> None:
         """Remove the directory: the run is recorded, or never began."""
@@ -75,61 +84,102 @@ def reserve(repo: Repo, name: str | None, make_id: Callable[[], str]) -> Journal
     """
     for _ in range(_TRIES):
         experiment_id = name or make_id()
-        if not has_ref(repo, refs.format_ref(experiment_id)):
+        taken = ref_in_the_way(repo, refs.format_ref(experiment_id))
+        if taken is None:
             journal = _make(repo, experiment_id)
             if journal is not None:
                 return journal
+        elif name is not None or taken != refs.format_ref(experiment_id):
+            raise XgitError(
+                f"{taken.removeprefix('refs/tags/')} exists already",
+                "choose another --name; an experiment is never overwritten",
+                exit_code=REFUSED,
+            )
         if name is not None:
             break
     raise XgitError(
-        f"experiment/{name or 'id'} exists already",
-        "choose another --name; an experiment is never overwritten",
+        f"a run named {name} is under way, or could not be recorded yet",
+        "choose another --name, or: xgit exp recover",
         exit_code=REFUSED,
     )
 
 
 def _make(repo: Repo, experiment_id: str) -> Journal | None:
-    folder = repo.private_dir / RUNS / experiment_id
+    """A directory that nobody ever sees without its lock being held; None when there is one."""
+    runs = repo.private_dir / RUNS
+    folder = runs / experiment_id
+    aside = runs / f"{_NEW}{experiment_id}-{os.urandom(4).hex()}"
+    handle = -1
     try:
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700)
-        journal = Journal(experiment_id, folder, _locked(folder))
-        journal.spool.mkdir(mode=0o700)
-    except FileExistsError:
-        return None
+        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside.mkdir(mode=0o700)
+        (aside / "spool").mkdir(mode=0o700)
+        handle = _locked(aside, os.O_CREAT)
+        aside.rename(folder)
     except OSError as error:
-        raise XgitError(
-            f"{repo.private_dir} cannot be written: {error.strerror}",
-            f"ls -ld {repo.common_dir}",
-            exit_code=REFUSED,
-        ) from error
-    return journal
+        if handle >= 0:
+            os.close(handle)
+        shutil.rmtree(aside, ignore_errors=True)
+        if folder.is_dir():
+            return None
+        raise _unwritable(repo, error) from error
+    return Journal(experiment_id, folder, handle)
 
 
-def _locked(folder: Path) -> int:
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _unwritable(repo: Repo, error: OSError) -> XgitError:
+    for place in (repo.private_dir, repo.private_dir / RUNS):
+        if place.exists() and not place.is_dir():
+            word = shlex.quote(str(place))
+            told = f"{place} is in the way: xgit needs a directory there"
+            return XgitError(told, f"mv {word} {word}.aside", exit_code=REFUSED)
+    return os_trouble(error, exit_code=REFUSED)
+
+
+def _locked(folder: Path, flags: int = 0) -> int:
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
     return handle
 
 
-def abandoned(repo: Repo) -> Iterator[Journal]:
-    """Runs whose process is dead, each locked for the caller, who must close or leave it."""
-    folder = repo.private_dir / RUNS
+def left(repo: Repo) -> list[str]:
+    """The ids of the runs that have a directory, of the living and of the dead."""
     try:
-        names = sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return
-    for name in names:
-        if not refs.ID_GRAMMAR.fullmatch(name):
-            continue
-        try:
-            handle = _locked(folder / name)
-        except (BlockingIOError, FileNotFoundError, NotADirectoryError):
-            continue  # it lives, or another command has just dealt with it
-        if (folder / name).is_dir():
-            yield Journal(name, folder / name, handle)
-        else:
-            os.close(handle)
+        names = os.listdir(repo.private_dir / RUNS)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(name for name in names if refs.ID_GRAMMAR.fullmatch(name))
+
+
+def claim(repo: Repo, experiment_id: str) -> Journal | None:
+    """The directory of a dead run, locked for the caller, who must close or leave it.
+
+    Returns:
+        None when its process lives, another command has just dealt with it, or it is no run.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    folder = repo.private_dir / RUNS / experiment_id
+    try:
+        handle = _locked(folder)
+    except (BlockingIOError, FileNotFoundError, NotADirectoryError):
+        return None
+    if folder.is_dir():
+        return Journal(experiment_id, folder, handle)
+    os.close(handle)
+    return None
+
+
+def sweep(repo: Repo) -> None:
+    """Remove what was made aside for a run by a process that died within that millisecond."""
+    for path in (repo.private_dir / RUNS).glob(f"{_NEW}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def is_under_way(repo: Repo, experiment_id: str) -> bool:

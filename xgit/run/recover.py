@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from xgit.errors import Unreadable, XgitError
+from xgit.errors import XgitError, os_trouble
 from xgit.git import pack, plumbing
 from xgit.git.plumbing import Repo
 from xgit.record import codec
@@ -27,30 +28,42 @@ def recover(repo: Repo) -> Iterator[tuple[str, XgitError | None]]:
         The id of each run, with None when it is recorded, or the error that stood in the way;
         its directory then stays for another try.
     """
-    for place in journal.abandoned(repo):
+    for experiment_id in journal.left(repo):
+        try:
+            place = journal.claim(repo, experiment_id)
+        except OSError as error:
+            yield experiment_id, os_trouble(error)
+            continue
+        if place is None:
+            continue
         if processes.is_any_alive(str(place.spool)):
             place.leave()  # the command goes on without its xgit: not yet
-            continue
-        try:
-            _record(repo, place)
-        except FileNotFoundError:
+        elif not place.has_begun:
             place.close()  # it died before its command began: there is nothing to record
-        except (XgitError, OSError) as error:
-            place.leave()
-            told = error if isinstance(error, XgitError) else XgitError(str(error))
-            yield place.id, told
         else:
-            place.close()
-            yield place.id, None
+            yield place.id, _record_or_leave(repo, place)
+    journal.sweep(repo)
     pack.drop_keeps(repo, journal.is_under_way)
+
+
+def _record_or_leave(repo: Repo, place: Journal) -> XgitError | None:
+    give_up = f"xgit exp recover, or to give it up: rm -r {shlex.quote(str(place.directory))}"
+    try:
+        _record(repo, place)
+    except OSError as error:
+        place.leave()
+        return os_trouble(error)
+    except Exception as error:  # noqa: BLE001 - one damaged run must not stop every command
+        place.leave()
+        return XgitError(f"{error}" or type(error).__name__, give_up)
+    place.close()
+    return None
 
 
 def _record(repo: Repo, place: Journal) -> None:
     document = place.read()
     codec.check(document)
     known = codec.from_record(document)
-    if not (place.spool.is_dir()):
-        raise Unreadable(f"the journal of {place.id} has no spool")
     around = Circumstances(_root(repo), load_settings(_root(repo)), dict(os.environ))
     ended = document.get("ended", False)
     outcome = known.outcome if ended else _outcome(known, place.directory)
