@@ -13,6 +13,7 @@ from xgit.cli.violations import violation_lines, violations_document
 from xgit.errors import REFUSED, TROUBLE, XgitError, os_trouble
 from xgit.git.plumbing import Repo
 from xgit.record import codec, refs
+from xgit.record.escape import visible
 from xgit.record.model import Experiment, Request, Summary
 from xgit.run.experiment import Recorded, Refused, run
 from xgit.settings import Settings, load_settings
@@ -176,23 +177,22 @@ def _tell(recorded: Recorded) -> None:
     words = _metric_words(it, recorded.previous) if good else _ending(it)
     tag = refs.format_tag(it.id)
     seconds = f"{it.outcome.duration_seconds:.1f} s"
-    click.echo(f"{mark} {tag}   {'   '.join([*words, seconds])}", err=True)
-    click.echo(f"  {' · '.join(_judgements(it))}", err=True)
+    click.echo(f"{mark} {tag}   {visible('   '.join([*words, seconds]))}", err=True)
+    click.echo(f"  {visible(' · '.join(_judgements(it)))}", err=True)
     for note in it.notes:
-        click.echo(f"  note: {note}", err=True)
+        click.echo(f"  note: {visible(note)}", err=True)
     click.echo(f"  {_next_step(it, recorded.previous)}", err=True)
 
 
 def _metric_words(it: Experiment, previous: Summary | None) -> list[str]:
-    from xgit.record.figures import format_change, format_number
+    from xgit.record.figures import difference, format_change, format_number
 
     before = previous.metrics if previous is not None else {}
     words = []
     for name, value in list(it.metrics.values.items())[:_SHOWN_METRICS]:
-        change = ""
-        if name in before and value != before[name]:
-            change = f" ({format_change(value - before[name])} since @~1)"
-        words.append(f"{name} {format_number(value)}{change}")
+        change = difference(before.get(name, value), value)
+        told = f" ({format_change(change)} since @~1)" if change else ""
+        words.append(f"{name} {format_number(value)}{told}")
     return [" · ".join(words)] if words else ["no metrics"]
 
 

@@ -51,5 +51,5 @@ def pick_up(repo: Repo) -> int:
             told = f"warning: experiment/{experiment_id} cannot be recovered yet: {error}"
         click.echo(visible(told), err=True)
         if error is not None and error.hint:
-            click.echo(visible(f"hint: {error.hint}"), err=True)
+            click.echo(visible(f"  hint: {error.hint}"), err=True)
     return failed

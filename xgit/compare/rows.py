@@ -250,8 +250,4 @@ def metrics_rows(experiments: Sequence[Experiment]) -> Iterator[Row]:
 def _change(old: Json, new: Json) -> Number | None:
     if old is ABSENT or new is ABSENT:
         return None
-    try:
-        change: Number = new - old
-    except OverflowError:
-        return None
-    return change if isinstance(change, int) or math.isfinite(change) else None
+    return figures.difference(old, new)

@@ -6,6 +6,7 @@ import os
 import shlex
 
 _PATHSPEC_MAGIC = frozenset("*?[\\")
+_MEANINGFUL = frozenset(b"'\\!")
 _SPACE = 0x20
 _DELETE = 0x7F
 
@@ -14,17 +15,23 @@ def shell_word(text: str) -> str:
     """The text as one word of a command.
 
     What a terminal would not show as it is (control characters, bytes that are not UTF-8) is
-    written as `$'...'`, which bash, zsh and ksh read.
+    written as `"$(printf '...')"`, which every shell reads. Only where the text ends in newlines,
+    which would be lost, it is `$'...'`, which bash, zsh and ksh read.
     """
     if text.isprintable():
         return shlex.quote(text)
-    return "$'" + "".join(_escaped(byte) for byte in os.fsencode(text)) + "'"
+    escaped = "".join(_escaped(byte) for byte in os.fsencode(text))
+    if text.endswith("\n"):
+        return f"$'{escaped}'"
+    form = escaped.replace("%", "%%")
+    if form.startswith("-"):
+        form = f"\\055{form[1:]}"  # or printf would take it for an option
+    return f"\"$(printf '{form}')\""
 
 
 def _escaped(byte: int) -> str:
-    if byte in b"'\\":
-        return "\\" + chr(byte)
-    return chr(byte) if _SPACE <= byte < _DELETE else f"\\{byte:03o}"
+    plain = _SPACE <= byte < _DELETE and byte not in _MEANINGFUL
+    return chr(byte) if plain else f"\\{byte:03o}"
 
 
 def argument(text: str) -> str:

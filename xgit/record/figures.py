@@ -59,6 +59,15 @@ def format_numbers(values: Sequence[Number]) -> list[str]:
     return texts
 
 
+def difference(old: Number, new: Number) -> Number | None:
+    """How much `new` is more than `old`; None where that is no number, or too large for one."""
+    try:
+        change = new - old
+    except OverflowError:  # an integer that no float can hold, and a float
+        return None
+    return change if isinstance(change, int) or math.isfinite(change) else None
+
+
 def format_change(change: Number) -> str:
     """The number with its sign; no change at all is `0`."""
     if change == 0:

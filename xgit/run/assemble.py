@@ -68,7 +68,7 @@ def finish(
         *measured.notes,
         *ran_in.notes,
         *known.hardware.notes,
-        *(_missing(known, spool, bool(measured.values))),
+        *_missing(replace(known, outcome=outcome), spool, bool(measured.values)),
     )
     whole = replace(
         known,
@@ -94,7 +94,7 @@ def _environment(early: Environment, spool: Spool, around: Circumstances) -> Env
 
 
 def _missing(known: Experiment, spool: Spool, measured: bool) -> Iterator[str]:
-    if not measured:
+    if not measured and known.outcome.status != "failed":
         yield NO_METRICS
     program = os.path.basename(next(iter(known.command), ""))
     if not spool.pythons and program.startswith("python"):
