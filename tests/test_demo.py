@@ -32,11 +32,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     env |= {"HOME": str(bare), "XDG_CONFIG_HOME": str(bare / ".config"), "GIT_CONFIG_NOSYSTEM": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "xgit", "demo", str(home)],
+        [sys.executable, "-m", "xgit", "demo", "--json", str(home)],
         env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return home, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    assert document["project"] == str(home / "digits")
+    assert len(document["experiments"]) == 2
+    return home, done.stderr
 
 
 @pytest.fixture(scope="module")

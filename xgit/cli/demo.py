@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from xgit.errors import REFUSED, XgitError
+from xgit.git.plumbing import Repo, identity_line, open_repo
 from xgit.run.execute import call
+from xgit.store.experiments import list_summaries
 from xgit.templates import template
 
-NEEDED = ("dvc", "hydra", "sklearn")
+NEEDED = {"dvc": "dvc", "hydra": "hydra-core", "sklearn": "scikit-learn"}
 PROJECT = "digits"
+_STDERR = 2
 
 
 @dataclass(frozen=True)
@@ -37,15 +42,17 @@ class Step:
 
 
 AROUND = (
-    Step("git init --quiet --bare origin.git", "A remote, and a project that pushes to it:"),
-    Step(f"git init --quiet {PROJECT}"),
+    Step(
+        "git init --quiet --initial-branch main --bare origin.git",
+        "A remote, and a project that pushes to it:",
+    ),
+    Step(f"git init --quiet --initial-branch main {PROJECT}"),
 )
 IDENTITY = (
     Step("git config user.name 'xgit demo'", "(git knows no name here, so the demo has its own)"),
     Step("git config user.email demo@example.com"),
 )
 STORY = (
-    Step("git checkout --quiet -B main"),
     Step("git remote add origin ../origin.git"),
     Step("python make_data.py", "1,797 images of handwritten digits, written by a tracked script:"),
     Step("dvc init --quiet", "DVC pins the data and keeps a copy in a remote, here a directory:"),
@@ -72,29 +79,80 @@ STORY = (
 
 @click.command(name="demo")
 @click.argument("directory", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
-def command(directory: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Tell the story on stderr, then print JSON.")
+def command(directory: Path | None, as_json: bool) -> None:
     """Play the whole story in a throw-away project, printing each command before it runs.
 
     DIR is made for it; without one it is a new directory among the temporary files.
 
+    With --json a document {"directory", "project", "experiments"} is printed at the end: two paths
+    and the ids of the experiments, the newest first.
+
     Example: xgit demo /tmp/try-xgit
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise XgitError(f"the demo needs {', '.join(missing)}", "pip install 'xgit[demo]'")
+    _check_packages()
     home = _make(directory)
-    env = _environment()
+    stage = Stage(home, _environment(), stdout=2 if as_json else 1)
     for step in AROUND:
-        _play(step, home, env)
+        stage.play(step)
     project = home / PROJECT
     shutil.copytree(template("demo"), project, dirs_exist_ok=True)
-    click.echo(f"\n$ cd {project}")
-    if call(["git", "var", "GIT_COMMITTER_IDENT"], cwd=project, env=env, silent=True) != 0:
-        for step in IDENTITY:
-            _play(step, project, env)
-    for step in STORY:
-        _play(step, project, env)
-    _say_what_is_next(home)
+    stage = replace(stage, cwd=project)
+    stage.say(f"\n$ cd {project}")
+    repo = open_repo(project)
+    for step in (*(() if _knows_its_user(repo) else IDENTITY), *STORY):
+        stage.play(step)
+    stage.say(_what_is_next(home))
+    if as_json:
+        ids = [row.id for row in list_summaries(repo)]
+        document = {"directory": str(home), "project": str(project), "experiments": ids}
+        click.echo(json.dumps(document, indent=2))
+
+
+def _check_packages() -> None:
+    missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
+    if missing:
+        needed = " ".join(missing)
+        python = shlex.quote(sys.executable)
+        raise XgitError(f"the demo needs {needed}", f"{python} -m pip install {needed}")
+
+
+def _knows_its_user(repo: Repo) -> bool:
+    try:
+        identity_line(repo)
+    except XgitError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the story is played: `stdout` is the descriptor that all of it comes out at."""
+
+    cwd: Path
+    env: Mapping[str, str]
+    stdout: int
+
+    def say(self, text: str) -> None:
+        """A text between the commands."""
+        click.echo(text, err=self.stdout == _STDERR)
+
+    def play(self, step: Step) -> None:
+        """Print the command and run it.
+
+        Raises:
+            XgitError: it ended otherwise than the story has it.
+        """
+        if step.said:
+            self.say(f"\n{click.style('# ' + step.said, dim=True)}")
+        self.say(f"{click.style('$', bold=True)} {step.line}")
+        sys.stdout.flush()
+        code = call(shlex.split(step.line), cwd=self.cwd, env=self.env, stdout=self.stdout)
+        if code != step.ends_with:
+            raise XgitError(
+                f"the demo stopped: {step.line!r} ended with {code} instead of {step.ends_with}",
+                f"look around in {self.cwd}",
+            )
 
 
 def _make(directory: Path | None) -> Path:
@@ -113,27 +171,13 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
 
 
-def _play(step: Step, cwd: Path, env: dict[str, str]) -> None:
-    if step.said:
-        click.echo(f"\n{click.style('# ' + step.said, dim=True)}")
-    click.echo(f"{click.style('$', bold=True)} {step.line}")
-    code = call(shlex.split(step.line), cwd=cwd, env=env)
-    if code != step.ends_with:
-        raise XgitError(
-            f"the demo stopped: {step.line!r} ended with {code} instead of {step.ends_with}",
-            f"look around in {cwd}",
-        )
-
-
-def _say_what_is_next(home: Path) -> None:
-    click.echo(
-        f"""
+def _what_is_next(home: Path) -> str:
+    return f"""
 Made in {home}: a project, its remote origin.git and its data storage.
-Two experiments are annotated tags there, on commits that hold everything above.
+The experiments are annotated tags there, on commits that hold everything above.
 
 Try next:
   cd {home / PROJECT}
-  xgit exp run model.C=0.1        # then: xgit exp compare @~2 @~1 @
+  xgit exp run model.C=0.1        # another one, then: xgit exp compare @~2 @~1 @
   git push origin --tags          # then, in a fresh clone: xgit exp list
   rm -rf {home}   # when you have seen enough"""
-    )

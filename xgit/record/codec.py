@@ -152,8 +152,17 @@ def from_record(document: Mapping[str, Json]) -> Experiment:
     """The experiment in a valid record.json document (see `check`); the inverse of `to_record`.
 
     The log and the series lie in files of their own and are empty here.
+
+    Raises:
+        Unreadable: it holds a time or a number that cannot be.
     """
-    doc = document
+    try:
+        return _experiment(document)
+    except (ArithmeticError, ValueError) as error:
+        raise Unreadable(f"record.json makes no sense: {first_line(error)}") from error
+
+
+def _experiment(doc: Mapping[str, Json]) -> Experiment:
     sweep = doc["sweep"] or {}
     return Experiment(
         id=doc["id"],
@@ -248,7 +257,7 @@ def _outcome_from_json(doc: Mapping[str, Json]) -> Outcome:
         signal=doc.get("signal"),
         started=parse_time(doc["started"]),
         finished=parse_time(doc["finished"]),
-        duration_seconds=doc["duration_seconds"],
+        duration_seconds=float(doc["duration_seconds"]),
     )
 
 

@@ -20,6 +20,7 @@ _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 _MINUTE_ROUNDED = 59.95
 _DAYS_ALONE = 10  # from there on the hours say little
 _THOUSAND_ROUNDED = 999.5
+_MOST_BYTES = 10**24  # a record may claim any number, also one that no float can hold
 _THREE_DIGITS = 99.95
 
 
@@ -130,7 +131,7 @@ def format_age(moment: datetime, now: datetime) -> str:
 
 def format_bytes(size: Number) -> str:
     """`512 B`, `1.2 MB`, `7.8 GB`: powers of 1,000, as disks and git hosts count."""
-    amount = float(size)
+    amount = float(min(size, _MOST_BYTES))
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if amount < _THOUSAND_ROUNDED:
             whole = unit == "B" or amount >= _THREE_DIGITS

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Final, get_args
 
 from xgit.errors import Unreadable
 from xgit.record.codec import (
@@ -20,11 +21,19 @@ from xgit.record.codec import (
     to_json,
 )
 from xgit.record.figures import format_number
-from xgit.record.model import Experiment, Json, Summary
+from xgit.record.model import Experiment, Json, Status, Summary
 
 SUMMARY_LIMIT_BYTES = 12_000
 SUMMARY_MARK = "Xgit-Summary: "
 _SUBJECT_METRICS = 4
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("id", "status", "author", "commit"), (str,)),
+    **dict.fromkeys(("why", "branch"), (str, type(None))),
+    "exit_code": (int, type(None)),
+    **dict.fromkeys(("params", "metrics"), (dict,)),
+    **dict.fromkeys(("labels", "expectations"), (list,)),
+    "reproducible": (bool,),
+}
 _SHORT_WHY = 1000  # characters of a why that is too large for the summary
 
 
@@ -82,6 +91,20 @@ def _compact(document: Mapping[str, Json]) -> str:
     return json.dumps(to_json(document), sort_keys=True, separators=(",", ":"))
 
 
+def _check_types(doc: Mapping[str, Json]) -> None:
+    """Every value is of a type that a summary has there; JSON Schema would cost 50 ms."""
+    for key, types in _TYPES.items():
+        if not isinstance(doc[key], types):
+            raise TypeError(f"{key} is of type {type(doc[key]).__name__}")
+    if doc["status"] not in get_args(Status):
+        raise ValueError(f"status is {doc['status']!r}")
+    texts = [*doc["labels"], *(one["expression"] for one in doc["expectations"])]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a label or an expectation is no text")
+    if not all(isinstance(value, int | float | str) for value in doc["metrics"].values()):
+        raise TypeError("a metric is no number")
+
+
 def parse_summary(message: str) -> Summary:
     """The summary in a tag message.
 
@@ -94,6 +117,7 @@ def parse_summary(message: str) -> Summary:
     try:
         # A signature may follow the line.
         doc, _ = json.JSONDecoder().raw_decode(text)
+        _check_types(doc)
         return Summary(
             id=doc["id"],
             status=doc["status"],
@@ -101,15 +125,15 @@ def parse_summary(message: str) -> Summary:
             started=parse_time(doc["started"]),
             finished=parse_time(doc["finished"]),
             duration_seconds=float(doc["duration_seconds"]),
-            author=str(doc["author"]),
+            author=doc["author"],
             why=doc["why"],
             labels=tuple(doc["labels"]),
-            commit=str(doc["commit"]),
+            commit=doc["commit"],
             branch=doc["branch"],
             params=dict(doc["params"]),
             metrics={name: number_from_json(value) for name, value in doc["metrics"].items()},
             expectations=expectations_from_json(doc["expectations"]),
-            reproducible=bool(doc["reproducible"]),
+            reproducible=doc["reproducible"],
             cut=bool(doc.get("cut", False)),
         )
     except (

@@ -238,12 +238,13 @@ def child_environment(spool: Path, inject: Path, base: Mapping[str, str]) -> dic
     return {**base, "PYTHONPATH": path, "XGIT_SPOOL": str(spool)}
 
 
-def call(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], silent: bool = False) -> int:
-    """Run a command that is no experiment, its streams being ours; its exit code.
+def call(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdout: int | None = None
+) -> int:
+    """Run a command that is no experiment, its other streams being ours; its exit code.
 
     Raises:
         XgitError: it could not be found (127) or executed (126).
     """
     program = find_program(argv[0], str(cwd), env)
-    shown = subprocess.DEVNULL if silent else None
-    return subprocess.call(argv, executable=program, cwd=cwd, env=env, stdout=shown, stderr=shown)
+    return subprocess.call(argv, executable=program, cwd=cwd, env=env, stdout=stdout)

@@ -7,7 +7,7 @@ read, a tag must carry the name of its ref, and a record is held against its sch
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -113,7 +113,7 @@ def load(repo: Repo, experiment_id: str) -> Experiment:
         Unsupported: the record is of a later version.
     """
     ref = refs.format_ref(experiment_id)
-    inside = f"{ref}^{{tree}}:{RECORD_DIR}/"
+    inside = _inside(experiment_id)
     names = [f"{inside}record.json", f"{inside}metrics.jsonl", f"{inside}params.yaml"]
     tag, record, series, params = plumbing.read_objects(
         repo, [ref, *names], limit_bytes=RECORD_LIMIT_BYTES
@@ -121,6 +121,7 @@ def load(repo: Repo, experiment_id: str) -> Experiment:
     _check_tag(experiment_id, tag)
     document = codec.decode(_content(experiment_id, "record.json", record))
     _check_once(repo, names[0], document)
+    _check_own(experiment_id, document)
     experiment = codec.from_record(document)
     points = codec.parse_series(series) if isinstance(series, bytes) else ()
     text = params.decode("utf-8", "replace") if isinstance(params, bytes) else None
@@ -133,22 +134,38 @@ def load(repo: Repo, experiment_id: str) -> Experiment:
 
 def record_json(repo: Repo, experiment_id: str) -> dict[str, Json]:
     """The record.json document as it is stored; raises as `load` does."""
-    name = f"{refs.format_ref(experiment_id)}^{{tree}}:{RECORD_DIR}/record.json"
-    (content,) = plumbing.read_objects(repo, [name], limit_bytes=RECORD_LIMIT_BYTES)
-    document = codec.decode(_content(experiment_id, "record.json", content))
-    _check_once(repo, name, document)
+    document = codec.decode(_file(repo, experiment_id, "record.json"))
+    _check_once(repo, _inside(experiment_id) + "record.json", document)
+    _check_own(experiment_id, document)
     return document
+
+
+def _check_own(experiment_id: str, document: Mapping[str, Json]) -> None:
+    """A tag may point at the record of another experiment."""
+    if document["id"] != experiment_id:
+        raise Unreadable(f"experiment/{experiment_id} holds experiment {str(document['id'])!r}")
 
 
 def load_log(repo: Repo, experiment_id: str) -> bytes:
     """The output that the record kept.
 
     Raises:
-        Unreadable: there is no log in the record.
+        Unreadable: the tag is no experiment, or there is no log in the record.
     """
-    name = f"{refs.format_ref(experiment_id)}^{{tree}}:{RECORD_DIR}/log.txt"
-    (content,) = plumbing.read_objects(repo, [name], limit_bytes=RECORD_LIMIT_BYTES)
-    return _content(experiment_id, "log.txt", content)
+    return _file(repo, experiment_id, "log.txt")
+
+
+def _inside(experiment_id: str) -> str:
+    """What git calls the record's directory, to be continued with a file's name."""
+    return f"{refs.format_ref(experiment_id)}^{{tree}}:{RECORD_DIR}/"
+
+
+def _file(repo: Repo, experiment_id: str, name: str) -> bytes:
+    """The content of one file of a record, its tag checked."""
+    wanted = [refs.format_ref(experiment_id), _inside(experiment_id) + name]
+    tag, content = plumbing.read_objects(repo, wanted, limit_bytes=RECORD_LIMIT_BYTES)
+    _check_tag(experiment_id, tag)
+    return _content(experiment_id, name, content)
 
 
 def _check_tag(experiment_id: str, tag: bytes | int | None) -> None:
@@ -249,7 +266,7 @@ def _second(row: Summary | Broken) -> int | None:
 
 def _looked_into(repo: Repo, rows: list[Summary | Broken]) -> list[Summary | Broken]:
     fine = [row.id for row in rows if isinstance(row, Summary)]
-    names = [f"{refs.format_ref(one)}^{{tree}}:{RECORD_DIR}/record.json" for one in fine]
+    names = [_inside(one) + "record.json" for one in fine]
     valid = _known_valid(repo)
     oids = plumbing.object_names(repo, names) if names else []
     unknown = [one for one, oid in zip(fine, oids, strict=True) if oid is None or oid not in valid]
@@ -258,7 +275,7 @@ def _looked_into(repo: Repo, rows: list[Summary | Broken]) -> list[Summary | Bro
 
 
 def _broken_records(repo: Repo, ids: Sequence[str]) -> dict[str, Broken]:
-    names = [f"{refs.format_ref(one)}^{{tree}}:{RECORD_DIR}/record.json" for one in ids]
+    names = [_inside(one) + "record.json" for one in ids]
     if not names:
         return {}
     broken: dict[str, Broken] = {}
