@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import xgit
-from xgit.capture.spool import Spool, read_spool
+from xgit.capture.spool.reading import Spool, read_spool
 
 INJECT = Path(xgit.__file__).parent / "inject"
 

@@ -250,6 +250,8 @@ def test_no_command_at_all(project: Project) -> None:
         (["--expect", "accuracy > 0.9 and"], "", ""),
         (["--expect", "__import__('os').system('touch ran')"], "", ""),
         (["--expect", ""], "", ""),
+        (["--expect", "\udcff > é"], "", ""),
+        (["--expect", "é\x1b\n"], "", ""),
         (["--expect", "(" * 5000 + "a" + ")" * 5000], "", ""),
         (["--allow", "untraked"], "there is no guard 'untraked'", "untracked"),
         (["--allow", ""], "there is no guard", None),
@@ -296,8 +298,8 @@ def test_a_name_that_git_could_not_give(project: Project, ref: str) -> None:
 
 @pytest.mark.parametrize(
     "why",
-    ["", "   ", "line\nline\n\nXgit-Summary: {\"id\": \"other\"}", "\x1b[2Jred\x07\r\x9b31m", "é −", "--why",
-     "-----BEGIN PGP SIGNATURE-----\n", "<script>alert(1)</script>|`$(touch pwned)`"],
+    ["", "   ", "line\n\nXgit-Summary: {\"id\": \"other\"}", "\x1b[2Jred\x07\r\x9b31m", "é −",
+     "--why", "-----BEGIN PGP SIGNATURE-----\n", "<script>alert(1)</script>|`$(touch pwned)`"],
 )  # fmt: skip
 def test_a_strange_why(project: Project, why: str) -> None:
     done = run(project, "--name", "a", f"--why={why}", "--", "true")
@@ -307,12 +309,12 @@ def test_a_strange_why(project: Project, why: str) -> None:
         shown = xgit(project, "exp", *args)
         assert shown.returncode == 0, shown.stderr
         assert not {"\x1b", "\x07", "\x9b"} & set(shown.stdout + shown.stderr)
-        assert "other" not in shown.stdout or why.strip()
     assert json.loads(xgit(project, "exp", "list", "--json").stdout)[0]["id"] == "a"
     assert "\x1b" not in project.git("tag", "-l", "-n99", "experiment/a")
 
 
-def test_a_why_of_a_megabyte(project: Project) -> None:
+def test_a_why_as_long_as_the_system_lets_it_be(project: Project) -> None:
+    """Linux takes no argument of more than 128 KiB."""
     why = "because " * 15_000
     for name in ("a", "b"):
         assert run(project, "--name", name, "--why", why, "--", "true").returncode == 0

@@ -64,8 +64,8 @@ def test_the_remedies_can_be_pasted_whatever_a_file_is_called(project: Project) 
     project.git("push", "--quiet", "origin", "HEAD")
     assert run(project, "--name", "changed", "--", "true").returncode == 0
     assert not (project.root / "pwned").exists()
-    for command in (["show", "kept"], ["compare", "kept", "changed"]):
-        shown = xgit(project, "exp", *command).stdout
+    for words in (["show", "kept"], ["compare", "kept", "changed"]):
+        shown = xgit(project, "exp", *words).stdout
         assert all(line.isprintable() for line in shown.splitlines())
 
 
@@ -85,7 +85,7 @@ SETTINGS = {
     "deep": ("a = " + "[" * 100_000, "is not valid TOML"),
     "unknown key": ("[tool.xgit]\ncomand = 'x'", "unknown setting 'comand'"),
     "a list": ("[[tool.xgit]]\ncommand = 'x'", "is not a table"),
-    "quotes": ("[tool.xgit]\ncommand = \"python 'x\"", "command in pyproject.toml"),
+    "quotes": ('[tool.xgit]\ncommand = "python \'x"', "command in pyproject.toml"),
     "a number": ("[tool.xgit]\ncommand = 3", "command in pyproject.toml"),
     "infinite": ("[tool.xgit]\nlog_bytes = inf", "log_bytes in pyproject.toml"),
     "NaN": ("[tool.xgit]\ngrace_seconds = nan", "grace_seconds in pyproject.toml"),
@@ -194,10 +194,13 @@ def test_a_run_whose_record_was_tampered_with(project: Project) -> None:
     """What is valid and still makes no sense."""
     assert run(project, "--name", "model", "--", "true").returncode == 0
     document = record(project)
-    for name, change in {
-        "a": {"id": "../../x"}, "b": {"started": "9999-99-99T99:99:99.999999Z"},
+    changes: dict[str, dict[str, object]] = {
+        "a": {"id": "../../x"},
+        "b": {"started": "9999-99-99T99:99:99.999999Z"},
         "c": {"code": {**document["code"], "commit": "0" * 40}},
-    }.items():  # fmt: skip
+        "d": {"id": "model"},
+    }
+    for name, change in changes.items():
         place = project.root / ".git/xgit/runs" / name
         (place / "spool").mkdir(parents=True)
         (place / "lock").touch()
@@ -207,3 +210,32 @@ def test_a_run_whose_record_was_tampered_with(project: Project) -> None:
     assert done.returncode == 1
     assert tags(project) == ["experiment/model"]
     assert kept_log(project) == b""
+    assert len(os.listdir(project.root / ".git/xgit/runs")) == len(changes)
+
+
+@pytest.mark.parametrize("with_a_commit", [True, False])
+def test_a_repository_among_the_untracked(project: Project, with_a_commit: bool) -> None:
+    """Git would keep the name of its commit alone, or nothing."""
+    project.git("init", "--quiet", "inner/nested one")
+    project.write("inner/nested one/data", "x")
+    if with_a_commit:
+        for words in (["add", "--all"], ["commit", "--quiet", "--message", "x"]):
+            project.git("-C", "inner/nested one", *words)
+    assert_error(run(project, "--", "true"), 125, "1 violation")
+    done = run(project, "--snapshot", "--", "true")
+    assert_error(done, 125, "inner/nested one")
+    assert nothing_left(project)
+    if with_a_commit:
+        shell(project, hint_of(done))
+        assert run(project, "--snapshot", "--", "true").returncode == 0
+
+
+def test_what_is_neither_a_file_nor_a_directory(project: Project) -> None:
+    os.symlink("/etc/passwd", project.root / "outside")
+    os.symlink("nowhere", project.root / "dangling")
+    os.mkfifo(project.root.parent / "fifo")
+    os.symlink("../fifo", project.root / "to a fifo")
+    (project.root / "empty").mkdir()
+    assert_error(run(project, "--", "true"), 125, "3 violations")
+    assert run(project, "--snapshot", "--", "true").returncode == 0
+    assert project.git("show", f"{tags(project)[0]}:outside") == "/etc/passwd"

@@ -75,7 +75,7 @@ def test_each_is_a_clear_error(crowd: Project, name: str) -> None:
     for args in (["show", name], ["show", "--json", name], ["compare", "good", name]):
         assert_error(xgit(crowd, "exp", *args), 2, "")
     log = xgit(crowd, "exp", "log", name)
-    if name in ("light", "pointer", "renamed", "on-a-tag"):
+    if name in ("light", "pointer", "renamed"):
         assert_error(log, 2, f"experiment/{name}")
         assert log.stdout == ""
 

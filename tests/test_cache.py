@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from xgit.capture.cache import FILE_NAME, RACY_NS, Cache, Stamp
-from xgit.capture.hashing import hash_file, hash_files
+from xgit.capture.data.cache import FILE_NAME, RACY_NS, Cache, Stamp
+from xgit.capture.data.hashing import hash_file, hash_files
 
 NOW_NS = 2_000_000_000_000_000_000
 OLD = Stamp(3, NOW_NS - 10 * RACY_NS, NOW_NS - 10 * RACY_NS, 7)

@@ -15,10 +15,11 @@ import pytest
 
 from tests.conftest import Project
 from tests.dvc_project import HARD_NAMES, copied, dvc, pins_of, shared_template
-from xgit.capture import data, pins
-from xgit.capture.cache import Cache, Stamp
-from xgit.capture.content import check_pins
-from xgit.capture.hashing import Algorithm, hash_file
+from xgit.capture.data import find as data
+from xgit.capture.data import pins
+from xgit.capture.data.cache import Cache, Stamp
+from xgit.capture.data.content import check_pins
+from xgit.capture.data.hashing import Algorithm, hash_file
 from xgit.errors import XgitError
 from xgit.git import plumbing
 from xgit.record.model import Pin
@@ -84,7 +85,7 @@ def test_without_pins_git_is_asked_once_and_yaml_is_not_imported(project: Projec
     program = (
         "import sys, pathlib\n"
         "from xgit.git import plumbing\n"
-        "from xgit.capture import data\n"
+        "from xgit.capture.data import find as data\n"
         "repo = plumbing.open_repo(pathlib.Path.cwd())\n"
         "calls = []\n"
         "run = plumbing._run\n"

@@ -332,7 +332,9 @@ def test_every_file_of_the_record_is_documented() -> None:
 
 
 def test_the_grammar_and_the_bounds_are_those_of_the_code() -> None:
-    from xgit.capture import metric_formats, metrics, spool
+    from xgit.capture.metrics import formats as metric_formats
+    from xgit.capture.metrics import merging as metrics
+    from xgit.capture.spool import reading as spool
     from xgit.record import refs
     from xgit.store.experiments import RECORD_LIMIT_BYTES
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from xgit.capture.environment import environment, platform_name, recorded_variables
-from xgit.capture.packages import installed_packages
-from xgit.capture.spool import PythonFacts
+from xgit.capture.environment.describe import environment, platform_name, recorded_variables
+from xgit.capture.environment.packages import installed_packages
+from xgit.capture.spool.reading import PythonFacts
 from xgit.record.model import Package
 
 
@@ -58,7 +58,7 @@ def test_this_environment_is_as_importlib_metadata_reads_it() -> None:
 
 def test_the_e_mail_parser_is_not_loaded() -> None:
     program = (
-        "import sys; from xgit.capture.packages import installed_packages\n"
+        "import sys; from xgit.capture.environment.packages import installed_packages\n"
         "found = installed_packages(tuple(sys.path))\n"
         "assert found[0]\n"
         "print(*{'email', 'importlib.metadata', 'zipfile', 'csv'} & set(sys.modules))"

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 import xgit
-from xgit.capture.job import HydraJob
-from xgit.capture.params import params_of
-from xgit.capture.spool import Spool, read_spool
+from xgit.capture.params.reading import params_of
+from xgit.capture.spool.nouns import HydraJob
+from xgit.capture.spool.reading import Spool, read_spool
 from xgit.record.model import Params
 from xgit.record.redact import Secrets
 
@@ -566,7 +566,7 @@ def test_lines_that_make_no_sense_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_huge_line_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xgit.capture.untrusted.LONGEST_LINE_BYTES", 200)
+    monkeypatch.setattr("xgit.capture.spool.untrusted.LONGEST_LINE_BYTES", 200)
     good = '{"event":"log","time":1,"values":{"x":1}}\n'
     (tmp_path / "events-a.jsonl").write_text(good + "x" * 5000 + "\n" + good)
     spool = read_spool(tmp_path)
@@ -574,7 +574,7 @@ def test_a_huge_line_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_points_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xgit.capture.spool.MOST_POINTS", 3)
+    monkeypatch.setattr("xgit.capture.spool.reading.MOST_POINTS", 3)
     line = '{"event":"log","time":1,"values":{"x":1,"y":2}}\n'
     (tmp_path / "events-a.jsonl").write_text(line * 4)
     spool = read_spool(tmp_path)

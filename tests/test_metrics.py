@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from xgit.capture import metrics
 from xgit.capture.documents import BadDocument, TooLong, parse_yaml, read_document
-from xgit.capture.metric_files import MetricFiles, dvc_metric_paths, find_csv
-from xgit.capture.metric_formats import Reading, metric_name, read_metrics
-from xgit.capture.spool import HydraJob, Spool
+from xgit.capture.metrics import merging as metrics
+from xgit.capture.metrics.files import MetricFiles, dvc_metric_paths, find_csv
+from xgit.capture.metrics.formats import Reading, metric_name, read_metrics
+from xgit.capture.spool.reading import HydraJob, Spool
 from xgit.record.model import Point
 
 

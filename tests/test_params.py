@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from xgit.capture.job import HydraJob, Spool
-from xgit.capture.params import file_params, hydra_params, params_of
+from xgit.capture.params.reading import file_params, hydra_params, params_of
+from xgit.capture.spool.nouns import HydraJob, Spool
 from xgit.errors import XgitError
 from xgit.record.model import Params
 

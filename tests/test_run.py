@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -530,18 +529,6 @@ def test_what_cannot_be_recorded_now_is_recorded_later(training: Project) -> Non
     assert doc["status"] == "completed"
     assert doc["metrics"]["accuracy"] == 0.4
     assert training.git("fsck", "--strict", "--no-dangling") == ""
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of four megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small file system can be mounted by root alone")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 FILL = """

@@ -48,9 +48,10 @@ def _refs(project: Project) -> list[bytes]:
 def is_sound(project: Project) -> bool:
     """Whether git finds no fault in any object; an unborn branch is only a notice."""
     done = subprocess.run(
-        ["git", "fsck", "--strict", "--no-dangling"],
+        ["git", "-c", "safe.directory=*", "fsck", "--strict", "--no-dangling"],
         cwd=project.root,
         capture_output=True,
+        env=os.environ | {"GIT_CONFIG_GLOBAL": os.devnull},
         check=False,
     )
     lines = (done.stdout + done.stderr).splitlines()

@@ -29,7 +29,7 @@ def command(names: tuple[str, ...], stage: str, as_json: bool) -> int:
 
     Example: xgit check untracked modified
     """
-    from xgit.capture.data import PIN_PATTERNS
+    from xgit.capture.data.find import PIN_PATTERNS
     from xgit.guards import registry
     from xgit.run.experiment import capture
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -97,7 +98,8 @@ def _decode_tree(raw: bytes, width: int) -> Iterator[tuple[str, str, str]]:
         space = raw.index(b" ", at)
         end = raw.index(b"\0", space)
         oid = raw[end + 1 : end + 1 + width]
-        yield raw[at:space].decode(), os.fsdecode(raw[space + 1 : end]), oid.hex()
+        name = raw[space + 1 : end].decode("utf-8", "surrogateescape")
+        yield raw[at:space].decode(), name, oid.hex()
         at = end + 1 + width
 
 
@@ -105,12 +107,17 @@ def _encode_tree(entries: list[tuple[str, str, str]]) -> bytes:
     """Entries as (mode, name, id), in git's order: a directory sorts as if it ended in `/`."""
 
     def order(entry: tuple[str, str, str]) -> bytes:
-        return os.fsencode(entry[1]) + (b"/" if entry[0] == DIRECTORY_MODE else b"")
+        return _bytes(entry[1]) + (b"/" if entry[0] == DIRECTORY_MODE else b"")
 
     return b"".join(
-        b"%s %s\0%s" % (mode.encode(), os.fsencode(name), bytes.fromhex(oid))
+        b"%s %s\0%s" % (mode.encode(), _bytes(name), bytes.fromhex(oid))
         for mode, name, oid in sorted(entries, key=order)
     )
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8 whatever the locale, and the bytes that were none as they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def commit_text(
@@ -119,13 +126,13 @@ def commit_text(
     """A commit object; `author` and `committer` are whole identity lines."""
     lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
     lines += [f"author {author}", f"committer {committer}", "", message]
-    return os.fsencode("\n".join(lines))
+    return _bytes("\n".join(lines))
 
 
 def tag_text(*, target: str, name: str, tagger: str, message: str) -> bytes:
     """An annotated tag object of a commit."""
     lines = [f"object {target}", "type commit", f"tag {name}", f"tagger {tagger}", "", message]
-    return os.fsencode("\n".join(lines))
+    return _bytes("\n".join(lines))
 
 
 # ---------------------------------------------------------------- into the repository
@@ -234,6 +241,11 @@ def snapshot_work_tree(repo: Repo, *, scratch: Path, head: str, identity: str, o
 
     Returns:
         The id of the commit.
+
+    Raises:
+        XgitError: there is a repository among the untracked files, of which git would keep a
+            name alone.
+        GitError: git could not read or keep a file.
     """
     index = scratch / "index"
     objects = scratch / "objects"
@@ -247,6 +259,7 @@ def snapshot_work_tree(repo: Repo, *, scratch: Path, head: str, identity: str, o
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repo.common_dir / "objects"),
     }
     git_bytes(repo, "add", "--all", "--", ":/", env=private)
+    _refuse_new_repositories(repo, head, private)
     tree = git_line(repo, "write-tree", env=private)
     text = commit_text(
         tree=tree,
@@ -260,6 +273,21 @@ def snapshot_work_tree(repo: Repo, *, scratch: Path, head: str, identity: str, o
     stream = git_bytes(repo, "pack-objects", "--revs", "--stdout", "-q", data=wanted, env=private)
     store_pack(repo, stream, owner=owner)
     return commit
+
+
+def _refuse_new_repositories(repo: Repo, head: str, private: Mapping[str, str]) -> None:
+    options = ("--cached", "--raw", "-z", "--no-renames", "--diff-filter=A")
+    fields = os.fsdecode(git_bytes(repo, "diff-index", *options, head, env=private)).split("\0")
+    for about, path in zip(fields[::2], fields[1::2], strict=False):
+        if about.split(" ")[1] == "160000":
+            raise XgitError(
+                f"{path} is a repository of its own, and a snapshot would not keep what is in it",
+                f"echo {shlex.quote(f'/{path}')} >> {_word(repo.common_dir / 'info/exclude')}",
+            )
+
+
+def _word(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _quoted(path: Path) -> str:
@@ -285,7 +313,7 @@ def sign(repo: Repo, *, commit_pack: Pack, name: str, target: str, message: str)
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repo.common_dir / "objects"),
         }
         git_bytes(repo, "index-pack", "--stdin", data=commit_pack.stream(), env=private)
-        data = message.encode("utf-8", "surrogateescape")
+        data = _bytes(message)
         making = ("tag", "--sign", "--cleanup=verbatim", "--file=-", name, target)
         git_bytes(repo, *_signing_options(repo), *making, data=data, env=private)
         return git_bytes(repo, "cat-file", "tag", name, env=private)

@@ -43,6 +43,7 @@ _BENDING = {  # variables that would make git mean something else by what it is 
     "GIT_LITERAL_PATHSPECS",
     "GIT_NOGLOB_PATHSPECS",
 }
+_TOLD = 3  # how much of what git complains of is passed on
 _LFS_COMMANDS = {
     "git-lfs clean -- %f",
     "git-lfs filter-process",
@@ -56,10 +57,10 @@ class GitError(XgitError):
     """A git command that failed; `stderr` is what it said."""
 
     def __init__(self, args: Sequence[str], code: int, stderr: str) -> None:
-        said = stderr.strip().splitlines() or [f"exit code {code}"]
-        super().__init__(
-            f"git {args[0] if args else ''} failed: {said[-1].removeprefix('fatal: ')}"
-        )
+        lines = stderr.strip().splitlines() or [f"exit code {code}"]
+        grave = [line for line in lines if line.startswith(("error: ", "fatal: "))][-_TOLD:]
+        said = "; ".join(line.partition(": ")[2] for line in grave) or lines[-1]
+        super().__init__(f"git {args[0] if args else ''} failed: {said}")
         self.code = code
         self.stderr = stderr
 

@@ -17,6 +17,7 @@ MASK = "***"
 SHORTEST = 4  # characters; masking a shorter value everywhere would ruin the record
 SHORTEST_BY_NAME = 8  # of variables that only their name makes secret
 SHORTEST_LINE = 8  # of a secret that spans lines: each such line is masked by itself, too
+_PERCENT = re.compile("%[0-9A-F]{2}")  # which some programs write in small letters
 _IN_BYTES = re.compile(CREDENTIALS.encode())
 
 
@@ -167,13 +168,15 @@ def _forms(value: str) -> set[str]:
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         repr(value)[1:-1],
+        ascii(value)[1:-1],
+        repr(raw)[2:-1],
         value.replace("\n", "\r\n"),
         value.encode("utf-8", "replace").decode("utf-8"),  # as params have a lone surrogate
     }
     lines = value.splitlines()
     if len(lines) > 1:
         forms |= {line.strip() for line in lines if len(line.strip()) >= SHORTEST_LINE}
-    return forms
+    return forms | {_PERCENT.sub(lambda found: found[0].lower(), form) for form in forms}
 
 
 def _bytes_of(text: str) -> bytes:

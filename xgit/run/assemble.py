@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from xgit.capture import environment, metrics
-from xgit.capture.job import Spool
-from xgit.capture.metric_files import MetricFiles
-from xgit.capture.params import params_of
-from xgit.capture.spool import read_spool
+from xgit.capture.environment import describe as environment
+from xgit.capture.metrics import merging as metrics
+from xgit.capture.metrics.files import MetricFiles
+from xgit.capture.params.reading import params_of
+from xgit.capture.spool.nouns import Spool
+from xgit.capture.spool.reading import read_spool
 from xgit.record.model import (
     Environment,
     Experiment,

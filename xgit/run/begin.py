@@ -6,7 +6,8 @@ import os
 from datetime import datetime
 
 import xgit
-from xgit.capture import code, data
+from xgit.capture import code
+from xgit.capture.data import find as data
 from xgit.record.model import (
     Expectation,
     Experiment,

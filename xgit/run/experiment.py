@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xgit
-from xgit.capture import code, data, params
-from xgit.capture.metric_files import MetricFiles, dvc_metric_paths
-from xgit.errors import REFUSED, XgitError
+from xgit.capture import code
+from xgit.capture.data import find as data
+from xgit.capture.metrics.files import MetricFiles, dvc_metric_paths
+from xgit.capture.params import reading as params
+from xgit.errors import REFUSED, XgitError, os_trouble
 from xgit.git import plumbing
 from xgit.git.plumbing import Repo
 from xgit.guards import registry
@@ -117,9 +119,9 @@ def capture(repo: Repo, identity: str, tracked: Sequence[str]) -> RepoState:
     pins = data.read_pins(repo, tracked)
     if not pins:
         return state
-    from xgit.capture.cache import Cache
-    from xgit.capture.content import check_pins
-    from xgit.capture.remotes import check_remotes
+    from xgit.capture.data.cache import Cache
+    from xgit.capture.data.content import check_pins
+    from xgit.capture.data.remotes import check_remotes
 
     with Cache(repo.private_dir) as cache:
         pins = check_pins(repo, pins, cache)
@@ -159,12 +161,22 @@ def _execute(
         timeout_seconds=request.timeout_seconds,
         grace_seconds=settings.grace_seconds,
     )
-    log = BoundedLog(place.directory, settings.log_bytes)
     try:
-        return execute.execute(how, log, lambda: findings.gather(repo, place, settings, environ))
+        log = _log(place, settings)
+        outcome = execute.execute(how, log, lambda: findings.gather(repo, place, settings, environ))
     except XgitError:  # it never started, so there is nothing to keep
         _abandon(repo, place)
         raise
+    if log.failed:
+        findings.note(f"the log is not whole: {log.failed} while it was written")
+    return outcome
+
+
+def _log(place: Journal, settings: Settings) -> BoundedLog:
+    try:
+        return BoundedLog(place.directory, settings.log_bytes)
+    except OSError as error:
+        raise os_trouble(error, exit_code=REFUSED) from error
 
 
 def _save(

@@ -68,8 +68,8 @@ class Findings:
         self, spool: Path, settings: Settings, environ: Mapping[str, str]
     ) -> None:
         """Only if the program's Python has started by now; else it is read after the end."""
-        from xgit.capture import environment
-        from xgit.capture.spool import read_spool
+        from xgit.capture.environment import describe as environment
+        from xgit.capture.spool.reading import read_spool
 
         variables = environment.recorded_variables(environ, settings.variables)
         facts = read_spool(spool).main_python

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from xgit.errors import XgitError, os_trouble
+from xgit.errors import Unreadable, XgitError, os_trouble
 from xgit.git import pack, plumbing
 from xgit.git.plumbing import Repo
 from xgit.record import codec
@@ -64,6 +64,8 @@ def _record(repo: Repo, place: Journal) -> None:
     document = place.read()
     codec.check(document)
     known = codec.from_record(document)
+    if known.id != place.id:
+        raise Unreadable(f"its record is that of {known.id}")
     around = Circumstances(_root(repo), load_settings(_root(repo)), dict(os.environ))
     ended = document.get("ended", False)
     outcome = known.outcome if ended else _outcome(known, place.directory)

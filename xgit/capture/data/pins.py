@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 
-from xgit.capture.pin_file import PinFile, Table, checked_path
+from xgit.capture.data.pin_file import PinFile, Table, checked_path
 from xgit.record.model import Json, Pin, Trouble
 
 _HASH_KEYS = ("md5", "etag", "checksum")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from xgit.capture.cache import Cache, Stamp
-from xgit.capture.dvc_config import read_dvc_config
-from xgit.capture.dvc_store import DIR_SUFFIX, read_listing
-from xgit.capture.hashing import Algorithm, Hasher, hash_files
-from xgit.capture.pins import directory_digest
+from xgit.capture.data.cache import Cache, Stamp
+from xgit.capture.data.dvc_config import read_dvc_config
+from xgit.capture.data.dvc_store import DIR_SUFFIX, read_listing
+from xgit.capture.data.hashing import Algorithm, Hasher, hash_files
+from xgit.capture.data.pins import directory_digest
 from xgit.errors import XgitError
 from xgit.git import plumbing
 from xgit.git.plumbing import Repo
@@ -54,7 +54,7 @@ def check_pins(
     """The pins with `stale`, `missing`, and where it was not known `files` and `size_bytes`.
 
     Args:
-        hasher: what reads a file that the cache does not know; see `xgit.capture.hashing`.
+        hasher: what reads a file that the cache does not know; see `xgit.capture.data.hashing`.
 
     Raises:
         XgitError: a pinned file cannot be read.

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from xgit.capture.dvc_config import DvcConfig
+from xgit.capture.data.dvc_config import DvcConfig
 from xgit.record.model import Pin, Trouble
 
 TIMEOUT_SECONDS = 600

@@ -20,7 +20,7 @@ from xgit.record.escape import visible
 from xgit.record.model import NOTHING, Json
 
 if TYPE_CHECKING:
-    from xgit.capture.metric_formats import Reading
+    from xgit.capture.metrics.formats import Reading
 
 CONVENTIONS = ("metrics.json", "dvclive/metrics.json")
 LIGHTNING_LOGS = "lightning_logs"
@@ -85,7 +85,7 @@ class MetricFiles:
             output_dirs: Hydra's output directories by what goes before the names of the metrics
                 found there; an empty text for the only job of a run.
         """
-        from xgit.capture.metric_formats import Reading
+        from xgit.capture.metrics.formats import Reading
 
         known = dict.fromkeys(self.stamps, "")
         for folder in self.logs:
@@ -120,7 +120,7 @@ class MetricFiles:
         return found.st_ctime_ns >= self.started_ns
 
     def _read(self, path: Path, prefix: str) -> Reading:
-        from xgit.capture.metric_formats import read_metrics
+        from xgit.capture.metrics.formats import read_metrics
 
         reading = read_metrics(path, self._source(path))
         if not prefix:

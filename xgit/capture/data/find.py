@@ -60,16 +60,16 @@ def data_labels(pins: Iterable[Pin]) -> tuple[str, ...]:
 
 
 def _file_pins(repo: Repo, path: str) -> list[Pin]:
-    from xgit.capture.pin_file import read_pin_file
-    from xgit.capture.pins import dvc_file_pins
+    from xgit.capture.data.pin_file import read_pin_file
+    from xgit.capture.data.pins import dvc_file_pins
 
     file = read_pin_file(repo.work_tree, path)
     return list(dvc_file_pins(file)) if file else []
 
 
 def _lock_pins(repo: Repo, path: str) -> list[Pin]:
-    from xgit.capture.pin_file import read_pin_file
-    from xgit.capture.pins import lock_pins
+    from xgit.capture.data.pin_file import read_pin_file
+    from xgit.capture.data.pins import lock_pins
 
     lock = read_pin_file(repo.work_tree, path)
     if lock is None:

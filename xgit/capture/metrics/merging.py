@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xgit.capture.metric_formats import Reading, metric_name
+from xgit.capture.metrics.formats import Reading, metric_name
 from xgit.record.model import Metrics, Number, Point
 
 if TYPE_CHECKING:
-    from xgit.capture.spool import HydraJob, Spool
+    from xgit.capture.spool.reading import HydraJob, Spool
 
 LOGGED = "xgit.log"
 SUMMARIZED = "xgit.summary"

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from xgit.capture.packages import installed_packages
+from xgit.capture.environment.packages import installed_packages
 from xgit.record.model import Environment, Python
 from xgit.settings import DEFAULT_VARIABLES
 
 if TYPE_CHECKING:
-    from xgit.capture.spool import PythonFacts
+    from xgit.capture.spool.reading import PythonFacts
 
 
 def environment(facts: PythonFacts | None, variables: Mapping[str, str]) -> Environment:

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from xgit.capture.cache import Cache
-from xgit.capture.dvc_config import DvcConfig, DvcRemote, read_dvc_config
-from xgit.capture.dvc_store import holds
+from xgit.capture.data.cache import Cache
+from xgit.capture.data.dvc_config import DvcConfig, DvcRemote, read_dvc_config
+from xgit.capture.data.dvc_store import holds
 from xgit.git.plumbing import Repo
 from xgit.record.model import Pin, Trouble
 
@@ -124,7 +124,7 @@ def _ask(
     home: Path, config: DvcConfig, remote: DvcRemote, pins: Sequence[Pin]
 ) -> Mapping[str, bool | Trouble]:
     if remote.directory is None:
-        from xgit.capture.dvc_program import ask_dvc
+        from xgit.capture.data.dvc_program import ask_dvc
 
         return ask_dvc(home, config, remote.name, pins)
     try:

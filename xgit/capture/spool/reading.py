@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xgit.capture.job import HydraJob, PythonFacts, Spool
-from xgit.capture.untrusted import (
+from xgit.capture.spool.nouns import HydraJob, PythonFacts, Spool
+from xgit.capture.spool.untrusted import (
     as_leaf,
     as_number,
     as_optional_int,

@@ -10,7 +10,7 @@ from xgit.errors import XgitError
 from xgit.record.model import HydraFacts, Json, Params
 
 if TYPE_CHECKING:
-    from xgit.capture.job import HydraJob, Spool
+    from xgit.capture.spool.nouns import HydraJob, Spool
 
 PARAMS_FILE = "params.yaml"
 LARGEST_BYTES = 16 * 1024 * 1024
@@ -49,7 +49,7 @@ def file_params(root: Path, cwd: Path) -> Params:
     for folder in dict.fromkeys((cwd, root)):
         path = folder / PARAMS_FILE
         if path.is_file():
-            from xgit.capture.params_yaml import leaves_of
+            from xgit.capture.params.leaves import leaves_of
 
             shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
             text = _read(path, shown)

@@ -1,0 +1,1 @@
+"""What was measured: files, formats, and one value for each name."""

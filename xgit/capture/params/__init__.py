@@ -1,0 +1,1 @@
+"""The parameters: of a Hydra app, or of params.yaml."""
