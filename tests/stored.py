@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,7 +72,7 @@ def make_experiment(experiment_id: str = "baseline", **changes: Any) -> Experime
         notes=("no GPU was used",),
         log=b"epoch 1\nepoch 2\n",
     )
-    return replace(plain, **changes)
+    return plain._replace(**changes)
 
 
 def store(project: Project, experiment: Experiment) -> Experiment:
@@ -81,7 +80,7 @@ def store(project: Project, experiment: Experiment) -> Experiment:
     repo = open_repo(project.root)
     if experiment.code.commit == "a" * 40:
         head = project.git("rev-parse", "HEAD")
-        experiment = replace(experiment, code=replace(experiment.code, commit=head))
+        experiment = experiment._replace(code=experiment.code._replace(commit=head))
     save(repo, experiment, identity=identity_line(repo))
     return experiment
 
@@ -90,7 +89,7 @@ def later(experiment: Experiment, seconds: float) -> Outcome:
     """The outcome of an experiment, that much later."""
     by = timedelta(seconds=seconds)
     it = experiment.outcome
-    return replace(it, started=it.started + by, finished=it.finished + by)
+    return it._replace(started=it.started + by, finished=it.finished + by)
 
 
 def two(project: Project) -> tuple[Experiment, Experiment]:
@@ -99,8 +98,7 @@ def two(project: Project) -> tuple[Experiment, Experiment]:
     project.write("train.py", "print('trained better')\n")
     project.commit("better")
     plain = make_experiment("wide-net")
-    second = replace(
-        plain,
+    second = plain._replace(
         outcome=later(plain, 60),
         command=("python", "train.py", "optim.lr=0.3"),
         params=Params(
@@ -109,8 +107,7 @@ def two(project: Project) -> tuple[Experiment, Experiment]:
             "hydra",
             HydraFacts("config", ("optim.lr=0.3",), {}),
         ),
-        environment=replace(
-            plain.environment,
+        environment=plain.environment._replace(
             packages={"numpy": Package("2.4.6"), "own": Package("0.1", "editable:.")},
         ),
         metrics=Metrics({"accuracy": 0.973, "loss": 0.081}, {"accuracy": "xgit.log"}),

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 from tests.conftest import Project
@@ -71,7 +70,7 @@ def test_all_shows_what_agrees(project: Project) -> None:
 def test_three_experiments(project: Project) -> None:
     two(project)
     third = make_experiment("third", metrics=Metrics({"accuracy": 0.9}))
-    store(project, replace(third, outcome=later(third, 120)))
+    store(project, third._replace(outcome=later(third, 120)))
     lines = project.xgit("exp", "compare", "@~2", "@~1", "@").stdout.splitlines()
     assert lines[0].split() == ["baseline", "wide-net", "third"]
     accuracy = next(line for line in lines if line.startswith("accuracy"))

@@ -7,7 +7,6 @@ import os
 import pty
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,7 @@ def test_where_sort_and_limit(project: Project) -> None:
 def test_those_without_the_value_sort_last_both_ways(project: Project) -> None:
     two(project)
     other = make_experiment("other", metrics=Metrics({"loss": float("nan")}))
-    store(project, replace(other, outcome=later(other, 5)))
+    store(project, other._replace(outcome=later(other, 5)))
     for key in ("loss", "-loss", "accuracy", "-accuracy"):
         assert ids(listed(project, "--sort", key))[-1] == "other"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,11 +26,10 @@ def test_there_and_back() -> None:
     codec.check(doc)
     back = codec.from_record(doc)
     # The series, the params text and the log lie in files of their own.
-    expected = replace(
-        it,
+    expected = it._replace(
         log=b"",
         files=back.files,
-        params=replace(it.params, text=None),
+        params=it.params._replace(text=None),
         metrics=Metrics(back.metrics.values, it.metrics.sources),
     )
     assert back == expected

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,7 +70,7 @@ def test_overrides_are_told_once() -> None:
     changed = Params(
         {"optim.lr": 0.3, "model.name": "svm"},
         source="hydra",
-        hydra=replace(params.hydra, overrides=("optim.lr=0.3",)),
+        hydra=params.hydra._replace(overrides=("optim.lr=0.3",)),
     )
     comparison = pair(command=("python", "train.py", "optim.lr=0.3"), params=changed)
     assert rows(comparison, "run") == {}
@@ -131,8 +130,8 @@ def test_the_same_commit_on_another_branch_is_the_same_code() -> None:
 
 def test_environment_data_and_hardware() -> None:
     plain = make_experiment()
-    env = replace(plain.environment, packages={"numpy": Package("2.4.5", "file:x")}, python=None)
-    pin = replace(plain.data[0], hash="md5:" + "cd" * 16, stale="changed")
+    env = plain.environment._replace(packages={"numpy": Package("2.4.5", "file:x")}, python=None)
+    pin = plain.data[0]._replace(hash="md5:" + "cd" * 16, stale="changed")
     comparison = pair(environment=env, data=(pin,), hardware=Hardware("Arm", 4, 8_000_000_000))
     environment = rows(comparison, "environment")
     assert set(environment) == {"python", "python build", "numpy", "own"}
@@ -153,6 +152,6 @@ def test_three_are_compared_with_the_first() -> None:
 
 def test_what_nobody_has_is_empty() -> None:
     bare = make_experiment(data=(), environment=Environment(), hardware=Hardware())
-    comparison = compare([bare, replace(bare, id="b")], [None])
+    comparison = compare([bare, bare._replace(id="b")], [None])
     empty = {section.name for section in comparison.sections if section.empty}
     assert {"data", "environment", "hardware"} <= empty

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,7 +115,7 @@ def test_name_and_version_are_those_of_the_pin(project: Project) -> None:
     found = read(project)
     assert [pin.label for pin in found] == ["digits:2", f"the faces:{MD5[:7]}"]
     assert data.data_labels(found) == ("digits:2", f"the faces:{MD5[:7]}")
-    assert data.data_labels(replace(found[0], version=str(n)) for n in range(21)) == ()
+    assert data.data_labels(found[0]._replace(version=str(n)) for n in range(21)) == ()
 
 
 def test_wdir_and_several_outputs(project: Project) -> None:

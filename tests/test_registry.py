@@ -16,8 +16,7 @@ from xgit.record.model import Pin, RepoState, Submodule, Violation
 
 CLEAN = RepoState("/x", "0" * 40, "main", pushed=True, remotes=("origin",))
 STALE = Pin("a.csv", "dvc", "md5:00", source="a.csv.dvc", stale="content differs", pushed=False)
-DIRTY = replace(
-    CLEAN,
+DIRTY = CLEAN._replace(
     pushed=False,
     ahead=3,
     untracked=("scratch.py",),

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +161,7 @@ def _memory_bytes(nvml: Any, device: Any) -> int:
 def _answer() -> None:
     """What the process started by `gpus` does."""
     found, problem = read_gpus()
-    sys.stdout.write(json.dumps({"gpus": [asdict(gpu) for gpu in found], "problem": problem}))
+    sys.stdout.write(json.dumps({"gpus": [gpu._asdict() for gpu in found], "problem": problem}))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
@@ -90,7 +89,7 @@ def _completed(repo: Repo, row: Summary | Broken) -> Summary | Broken:
         it = store.load(repo, row.id)
     except (Unreadable, Unsupported) as error:
         return Broken(row.id, error.message)
-    return replace(row, why=it.why, params=it.params.values, metrics=it.metrics.values, cut=False)
+    return row._replace(why=it.why, params=it.params.values, metrics=it.metrics.values, cut=False)
 
 
 def _print(rows: Sequence[Summary | Broken], columns: str | None, form: str, now: datetime) -> None:

@@ -5,8 +5,6 @@ The commit that is recorded has other content than the run saw.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from xgit.guards.quoting import commit_command, shell_word
 from xgit.record.model import RepoState, Violation
 
@@ -27,7 +25,7 @@ def check(state: RepoState) -> tuple[Violation, ...]:
 
 def after_snapshot(state: RepoState) -> RepoState:
     """The state as a snapshot leaves it: files are kept, what is inside a submodule is not."""
-    return replace(state, untracked=(), modified=())
+    return state._replace(untracked=(), modified=())
 
 
 def _submodule(path: str) -> Violation:

@@ -380,11 +380,11 @@ def _guard_from_json(doc: Mapping[str, Json]) -> GuardResult:
     return GuardResult(doc["id"], doc["outcome"], found)
 
 
-def _names(noun: type) -> tuple[str, ...]:
-    return tuple(noun.__dataclass_fields__)  # type: ignore[attr-defined]
+def _names(noun: type[tuple[Any, ...]]) -> tuple[str, ...]:
+    return tuple(noun._fields)  # type: ignore[attr-defined]
 
 
-def _only(doc: Mapping[str, Json], noun: type) -> dict[str, Json]:
+def _only(doc: Mapping[str, Json], noun: type[tuple[Any, ...]]) -> dict[str, Json]:
     """The keys of a document that the noun has; later versions may add others."""
     return {name: doc[name] for name in _names(noun) if name in doc}
 

@@ -1,6 +1,7 @@
 """The nouns: everything that is passed from one room to the next.
 
-All are frozen and plain. Paths are `/`-separated strings relative to the repository root unless
+All are named tuples: frozen, and a tenth of a dataclass's cost at import, which every command
+pays. Paths are `/`-separated strings relative to the repository root unless
 a name says otherwise; bytes of a file name that are not UTF-8 are kept as surrogate escapes.
 Times are `datetime` in UTC. Sizes end in `_bytes`, durations in `_seconds`.
 """
@@ -8,10 +9,9 @@ Times are `datetime` in UTC. Sizes end in `_bytes`, durations in `_seconds`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Number = int | float
 Status = Literal["completed", "failed", "interrupted"]
@@ -19,13 +19,7 @@ Json = Any  # a value that json.loads can return
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-def _nothing() -> Mapping[str, Any]:
-    """The default of a field; Python 3.11 takes the unhashable proxy itself for a mutable one."""
-    return NOTHING
-
-
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What the user asked for, checked before anything is started.
 
     Attributes:
@@ -47,16 +41,14 @@ class Request:
     timeout_seconds: float | None = None
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(NamedTuple):
     """Who ran it, as git knows them."""
 
     name: str
     email: str
 
 
-@dataclass(frozen=True)
-class Submodule:
+class Submodule(NamedTuple):
     """A repository inside this one, at the commit its parent records."""
 
     path: str
@@ -64,8 +56,7 @@ class Submodule:
     dirty: bool = False
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """The commit that ran.
 
     Attributes:
@@ -89,16 +80,14 @@ class Code:
         return self.snapshot or self.commit
 
 
-@dataclass(frozen=True)
-class Trouble:
+class Trouble(NamedTuple):
     """Why something could not be had or known, and the command that helps."""
 
     reason: str
     remedy: str
 
 
-@dataclass(frozen=True)
-class Pin:
+class Pin(NamedTuple):
     """A content hash that fixes a file or a directory of the work tree.
 
     Attributes:
@@ -144,8 +133,7 @@ class Pin:
         return f"{self.name}:{self.version}"
 
 
-@dataclass(frozen=True)
-class RepoState:
+class RepoState(NamedTuple):
     """What the guards judge: the repository as it was before the run.
 
     Attributes:
@@ -174,8 +162,7 @@ class RepoState:
     upstream: str | None = None
 
 
-@dataclass(frozen=True)
-class Violation:
+class Violation(NamedTuple):
     """One thing a guard found.
 
     Attributes:
@@ -191,8 +178,7 @@ class Violation:
     alternative: str | None = None
 
 
-@dataclass(frozen=True)
-class GuardResult:
+class GuardResult(NamedTuple):
     """How one guard judged the state."""
 
     id: str
@@ -200,8 +186,7 @@ class GuardResult:
     violations: tuple[Violation, ...] = ()
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How the command ended.
 
     Attributes:
@@ -218,8 +203,7 @@ class Outcome:
     duration_seconds: float
 
 
-@dataclass(frozen=True)
-class Expectation:
+class Expectation(NamedTuple):
     """What was expected before the run; `met` is None when it could not be judged."""
 
     expression: str
@@ -227,8 +211,7 @@ class Expectation:
     problem: str | None = None
 
 
-@dataclass(frozen=True)
-class HydraFacts:
+class HydraFacts(NamedTuple):
     """What the Hydra app composed."""
 
     config_name: str | None
@@ -237,8 +220,7 @@ class HydraFacts:
     output_dir: str | None = None
 
 
-@dataclass(frozen=True)
-class Params:
+class Params(NamedTuple):
     """The parameters of the run.
 
     Attributes:
@@ -247,14 +229,13 @@ class Params:
         source: `hydra`, the path of a params file, or `none`.
     """
 
-    values: Mapping[str, Json] = field(default_factory=_nothing)
+    values: Mapping[str, Json] = NOTHING
     text: str | None = None
     source: str = "none"
     hydra: HydraFacts | None = None
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(NamedTuple):
     """An installed distribution.
 
     Attributes:
@@ -266,8 +247,7 @@ class Package:
     source: str = "index"
 
 
-@dataclass(frozen=True)
-class Python:
+class Python(NamedTuple):
     """The interpreter that ran the program."""
 
     version: str
@@ -277,8 +257,7 @@ class Python:
     prefix: str
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(NamedTuple):
     """What the program ran in; `python` is None when no Python program was seen.
 
     Attributes:
@@ -287,15 +266,14 @@ class Environment:
 
     python: Python | None = None
     platform: str = ""
-    packages: Mapping[str, Package] = field(default_factory=_nothing)
-    variables: Mapping[str, str] = field(default_factory=_nothing)
+    packages: Mapping[str, Package] = NOTHING
+    variables: Mapping[str, str] = NOTHING
     system_libraries: tuple[Json, ...] = ()
     container: Json = None
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Gpu:
+class Gpu(NamedTuple):
     """One accelerator, as its driver names it."""
 
     name: str
@@ -304,8 +282,7 @@ class Gpu:
     uuid: str
 
 
-@dataclass(frozen=True)
-class Hardware:
+class Hardware(NamedTuple):
     """The machine.
 
     Attributes:
@@ -320,8 +297,7 @@ class Hardware:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """One logged value of one metric.
 
     Attributes:
@@ -335,8 +311,7 @@ class Point:
     time: float
 
 
-@dataclass(frozen=True)
-class Metrics:
+class Metrics(NamedTuple):
     """What was measured.
 
     Attributes:
@@ -346,14 +321,13 @@ class Metrics:
         notes: what was dropped, each a sentence for the user.
     """
 
-    values: Mapping[str, Number] = field(default_factory=_nothing)
-    sources: Mapping[str, str] = field(default_factory=_nothing)
+    values: Mapping[str, Number] = NOTHING
+    sources: Mapping[str, str] = NOTHING
     series: tuple[Point, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A file the run left; `stored` says whether the record holds its content."""
 
     path: str
@@ -362,8 +336,7 @@ class Artifact:
     stored: bool
 
 
-@dataclass(frozen=True)
-class Experiment:
+class Experiment(NamedTuple):
     """One run of a command and all that is known of it. Its JSON form is `record.json`."""
 
     id: str
@@ -382,21 +355,20 @@ class Experiment:
     data: tuple[Pin, ...] = ()
     environment: Environment = Environment()
     hardware: Hardware = Hardware()
-    utilization: Mapping[str, Json] = field(default_factory=_nothing)
+    utilization: Mapping[str, Json] = NOTHING
     metrics: Metrics = Metrics()
     artifacts: tuple[Artifact, ...] = ()
-    evidence: Mapping[str, Json] = field(default_factory=_nothing)
+    evidence: Mapping[str, Json] = NOTHING
     guards: tuple[GuardResult, ...] = ()
     reproducible: bool = False
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    log: bytes = field(default=b"", repr=False)
-    files: Mapping[str, bytes] = field(default_factory=_nothing, repr=False)
+    log: bytes = b""
+    files: Mapping[str, bytes] = NOTHING
     """Content kept in the record by its path under `.xgit/`, such as `artifacts/model.json`."""
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(NamedTuple):
     """An experiment as its tag message tells it, without opening a tree.
 
     Attributes:
@@ -421,8 +393,7 @@ class Summary:
     cut: bool = False
 
 
-@dataclass(frozen=True)
-class Broken:
+class Broken(NamedTuple):
     """A tag under `experiment/` that could not be read, and why."""
 
     id: str

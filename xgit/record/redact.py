@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
 from xgit.record.model import HydraFacts, Json, Params
@@ -109,7 +109,7 @@ class Secrets:
         hydra = params.hydra and self._mask_hydra(params.hydra)
         values = {name: self.mask_value(name, value) for name, value in params.values.items()}
         text = params.text if params.text is None else mask_yaml(params.text, self)
-        return replace(params, values=values, text=text, hydra=hydra)
+        return params._replace(values=values, text=text, hydra=hydra)
 
     def _mask_hydra(self, facts: HydraFacts) -> HydraFacts:
         choices = {
@@ -117,8 +117,7 @@ class Secrets:
             for group, choice in facts.choices.items()
         }
         output_dir = facts.output_dir
-        return replace(
-            facts,
+        return facts._replace(
             overrides=tuple(self.mask_override(override) for override in facts.overrides),
             choices=choices,
             output_dir=output_dir if output_dir is None else self.mask_text(output_dir),

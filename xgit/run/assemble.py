@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xgit.capture.environment import describe as environment
@@ -69,10 +69,9 @@ def finish(
         *measured.notes,
         *ran_in.notes,
         *known.hardware.notes,
-        *_missing(replace(known, outcome=outcome), spool, bool(measured.values)),
+        *_missing(known._replace(outcome=outcome), spool, bool(measured.values)),
     )
-    whole = replace(
-        known,
+    whole = known._replace(
         outcome=outcome,
         params=params,
         metrics=measured,
@@ -107,7 +106,7 @@ def _missing(known: Experiment, spool: Spool, measured: bool) -> Iterator[str]:
 
 def _judged(it: Experiment) -> Experiment:
     reasons = tuple(_reasons_against(it))
-    return replace(it, reproducible=not reasons, reasons=reasons)
+    return it._replace(reproducible=not reasons, reasons=reasons)
 
 
 def _reasons_against(it: Experiment) -> Iterable[str]:
@@ -143,15 +142,14 @@ def _without_secrets(
         (len(form.encode("utf-8", "surrogateescape")) for form in secrets.forms), default=0
     )
     output = read_log(directory, around.settings.log_bytes)
-    return replace(
-        it,
+    return it._replace(
         command=secrets.mask_argv(it.command),
         why=None if it.why is None else mask(it.why),
         labels=tuple(mask(one) for one in it.labels),
         params=secrets.mask_params(it.params),
         data=tuple(_masked_pin(pin, secrets) for pin in it.data),
         expectations=tuple(
-            replace(one, expression=mask(one.expression)) for one in it.expectations
+            one._replace(expression=mask(one.expression)) for one in it.expectations
         ),
         notes=tuple(mask(one) for one in it.notes),
         log=output.joined(secrets.mask_bytes, margin),
@@ -160,4 +158,4 @@ def _without_secrets(
 
 def _masked_pin(pin: Pin, secrets: Secrets) -> Pin:
     command = None if pin.command is None else secrets.mask_text(pin.command)
-    return replace(pin, command=command)
+    return pin._replace(command=command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,7 +99,7 @@ def run(
         raise
     outcome = _execute(repo, request, settings, place, findings, environ, stdout)
     with suppress(OSError):  # a full disk: what lies in the spool has to do
-        place.note(replace(findings.experiment, outcome=outcome), ended=True)
+        place.note(findings.experiment._replace(outcome=outcome), ended=True)
     # What the end needs was imported while the command ran (Findings.gather).
     from xgit.run import assemble
 
@@ -126,7 +126,7 @@ def capture(repo: Repo, identity: str, tracked: Sequence[str]) -> RepoState:
     with Cache(repo.private_dir) as cache:
         pins = check_pins(repo, pins, cache)
         pins, notes = check_remotes(repo, pins, cache)
-    return replace(state, pins=pins, notes=(*state.notes, *notes))
+    return state._replace(pins=pins, notes=(*state.notes, *notes))
 
 
 def _snapshot(

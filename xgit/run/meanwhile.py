@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class Findings:
 
     def note(self, *texts: str) -> None:
         """Add what the user should know."""
-        self.experiment = replace(self.experiment, notes=(*self.experiment.notes, *texts))
+        self.experiment = self.experiment._replace(notes=(*self.experiment.notes, *texts))
 
     def _read_base_tree(self, repo: Repo) -> None:
         self.base_tree = plumbing.tree_bytes(repo, self.experiment.code.ran)
@@ -62,7 +62,7 @@ class Findings:
     def _read_hardware(self) -> None:
         from xgit.capture.hardware import hardware
 
-        self.experiment = replace(self.experiment, hardware=hardware())
+        self.experiment = self.experiment._replace(hardware=hardware())
 
     def _read_environment(
         self, spool: Path, settings: Settings, environ: Mapping[str, str]
@@ -74,7 +74,7 @@ class Findings:
         variables = environment.recorded_variables(environ, settings.variables)
         facts = read_spool(spool).main_python
         found = environment.environment(facts, variables)
-        self.experiment = replace(self.experiment, environment=found)
+        self.experiment = self.experiment._replace(environment=found)
 
 
 def _warm_up() -> None:

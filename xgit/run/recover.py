@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,8 +72,7 @@ def _record(repo: Repo, place: Journal) -> None:
     if ended:
         # The metric files were read when the command ended; by now they may be another run's.
         metrics = Metrics(known.metrics.values, known.metrics.sources, experiment.metrics.series)
-        experiment = replace(
-            experiment,
+        experiment = experiment._replace(
             metrics=metrics,
             expectations=known.expectations,
             notes=known.notes,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from xgit.errors import Unreadable, XgitError
@@ -125,9 +125,8 @@ def load(repo: Repo, experiment_id: str) -> Experiment:
     experiment = codec.from_record(document)
     points = codec.parse_series(series) if isinstance(series, bytes) else ()
     text = params.decode("utf-8", "replace") if isinstance(params, bytes) else None
-    return replace(
-        experiment,
-        params=replace(experiment.params, text=text),
+    return experiment._replace(
+        params=experiment.params._replace(text=text),
         metrics=Metrics(experiment.metrics.values, experiment.metrics.sources, points),
     )
 

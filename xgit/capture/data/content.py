@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,13 +140,12 @@ def _judged(
     repo: Repo, pin: Pin, what: Found | None, hashes: Mapping[Algorithm, Mapping[str, str]]
 ) -> Pin:
     if what is None:
-        return replace(pin, missing=True)
+        return pin._replace(missing=True)
     known = hashes.get(_algorithm(pin), {})
     own = {name: known.get(what.path(name), _NO_HASH) for name in what.files}
     size_bytes = sum(stamp.size for stamp in what.files.values() if stamp is not None)
     difference = _difference(repo, pin, what, own)
-    return replace(
-        pin,
+    return pin._replace(
         stale=difference.words if difference else None,
         missing=difference is not None and difference.is_only_missing,
         files=len(own) if pin.files is None else pin.files,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from xgit.capture.data.cache import Cache
@@ -84,10 +83,10 @@ def _look(home: Path, pins: Sequence[Pin], cache: Cache) -> dict[str, Pin]:
 
 def _answered(home: Path, pin: Pin, remotes: Sequence[DvcRemote], answer: bool | Trouble) -> Pin:
     if isinstance(answer, Trouble):
-        return replace(pin, pushed=None, trouble=answer)
+        return pin._replace(pushed=None, trouble=answer)
     if not any(_serves(remote, pin) for remote in remotes):
-        return replace(pin, pushed=False, trouble=_no_remote(home, pin))
-    return replace(pin, pushed=answer)
+        return pin._replace(pushed=False, trouble=_no_remote(home, pin))
+    return pin._replace(pushed=answer)
 
 
 def _no_remote(home: Path, pin: Pin) -> Trouble:

@@ -126,7 +126,7 @@ class MetricFiles:
         if not prefix:
             return reading
         values = {prefix + name: value for name, value in reading.values.items()}
-        points = tuple(replace(point, name=prefix + point.name) for point in reading.points)
+        points = tuple(point._replace(name=prefix + point.name) for point in reading.points)
         return replace(reading, values=values, points=points)
 
     def _source(self, path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xgit.capture.metrics.formats import Reading, metric_name
@@ -60,7 +59,7 @@ def _series(points: Sequence[Point], values: Mapping[str, Number]) -> Iterator[P
     for point in sorted(points, key=_time):
         name = metric_name(point.name)
         if name in values:
-            yield point if name == point.name else replace(point, name=name)
+            yield point if name == point.name else point._replace(name=name)
 
 
 def _time(point: Point) -> float:
