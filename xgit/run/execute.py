@@ -107,6 +107,7 @@ class _Watch:
         self._shares_group = processes.owns_terminal()
         self._process: subprocess.Popen[bytes] | None = None
         self._ending: list[signal.Signals] = []
+        self._early: list[int] = []  # signals that came before there was a command
         self._deadline: float | None = None
         self._timed_out = False
         self._streams: tuple[terminal.Stream, ...] = ()
@@ -127,7 +128,7 @@ class _Watch:
             self._deadline = clock + self._how.timeout_seconds
         for stream in self._streams:
             terminal.start_copying(stream, self._keep)
-        for number in self._ending:  # a signal that came before there was a command
+        for number in self._early:
             processes.send(process.pid, number, to_group=not self._shares_group)
         meanwhile()
         self._wait(process, wake)
@@ -192,7 +193,9 @@ class _Watch:
                 self._deadline = time.monotonic() + grace
         # The terminal has sent Ctrl-C and Ctrl-\ to the whole group already.
         by_terminal = self._shares_group and number in (signal.SIGINT, signal.SIGQUIT)
-        if self._process is not None and not by_terminal:
+        if self._process is None:
+            self._early.append(number)
+        elif not by_terminal:
             processes.send(self._process.pid, number, to_group=not self._shares_group)
 
     def _wait(self, process: subprocess.Popen[bytes], wake: int) -> None:
