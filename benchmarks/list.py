@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.timing import in_turn, run, table
 from xgit.git import pack, plumbing
-from xgit.record import codec, message, refs
+from xgit.record import codec, json_form, message, refs
 from xgit.record.model import (
     Code,
     Environment,
@@ -80,7 +80,7 @@ def make_repo(home: Path, count: int) -> Path:
 
 def add(made: pack.Pack, it: Experiment, head: str) -> tuple[str, str, str]:
     identity = IDENTITY.format(seconds=int(it.outcome.finished.timestamp()))
-    record = codec.encode(codec.to_record(it))
+    record = json_form.encode(codec.to_record(it))
     tree = made.splice_tree(b"", RECORD_DIR, made.add_tree(record_files(it, record)))
     text = message.tag_message(it)
     commit = made.add(

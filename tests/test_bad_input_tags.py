@@ -20,7 +20,7 @@ from xgit.cli.table import Screen, json_text, render
 from xgit.compare.experiments import compare
 from xgit.errors import Unreadable, XgitError
 from xgit.git import plumbing
-from xgit.record import codec, message, page
+from xgit.record import codec, json_form, message, page
 
 HOSTILE = "\x1b[31m\x07<script>|`$(x)`\n\u202e\udcff"
 
@@ -134,7 +134,7 @@ def readers(commit: str) -> list[Callable[[Any], object]]:
 def test_a_strange_record_is_read_or_refused(project: Project) -> None:
     """Whatever stands in it: an error of the user's kind, or a page that is harmless."""
     commit = samples.head(plumbing.open_repo(project.root))
-    document = json.loads(codec.encode(codec.to_record(samples.full("a", commit))))
+    document = json.loads(json_form.encode(codec.to_record(samples.full("a", commit))))
     read = 0
     for path in list(leaves(document))[1:]:
         for value in STRANGE:

@@ -10,14 +10,14 @@ import pytest
 
 from tests import samples
 from xgit.errors import Unreadable, Unsupported
-from xgit.record import codec, message
+from xgit.record import codec, json_form, message
 from xgit.record.model import Metrics, Params
 
 COMMIT = "0123456789" * 4
 
 
 def document() -> dict[str, Any]:
-    return codec.decode(codec.encode(codec.to_record(samples.full("full", COMMIT))))
+    return json_form.decode(json_form.encode(codec.to_record(samples.full("full", COMMIT))))
 
 
 def test_there_and_back() -> None:
@@ -45,7 +45,7 @@ def test_numbers_keep_their_type() -> None:
 
 
 def test_what_json_cannot_say_is_a_string() -> None:
-    text = codec.encode(codec.to_record(samples.full("full", COMMIT))).decode()
+    text = json_form.encode(codec.to_record(samples.full("full", COMMIT))).decode()
     assert json.loads(text, parse_constant=pytest.fail)["metrics"] == {
         "nan": "NaN",
         "inf": "Infinity",
@@ -56,12 +56,12 @@ def test_what_json_cannot_say_is_a_string() -> None:
 
 
 def test_keys_are_sorted_and_indented() -> None:
-    lines = codec.encode({"b": 1, "a": {"d": 1, "c": 2}}).decode().splitlines()
+    lines = json_form.encode({"b": 1, "a": {"d": 1, "c": 2}}).decode().splitlines()
     assert lines == ["{", '  "a": {', '    "c": 2,', '    "d": 1', "  },", '  "b": 1', "}"]
 
 
 def test_a_file_name_that_is_not_utf8_is_shown_by_its_bytes() -> None:
-    assert codec.encode({"caf\udce9": "\udcff"}) == b'{\n  "caf\\\\xe9": "\\\\xff"\n}\n'
+    assert json_form.encode({"caf\udce9": "\udcff"}) == b'{\n  "caf\\\\xe9": "\\\\xff"\n}\n'
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_every_key_is_required_by_the_schema() -> None:
 )
 def test_what_is_not_a_json_object_is_unreadable(content: bytes) -> None:
     with pytest.raises(Unreadable):
-        codec.decode(content)
+        json_form.decode(content)
 
 
 def test_series_there_and_back() -> None:

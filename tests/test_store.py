@@ -17,7 +17,7 @@ from xgit.errors import Unreadable, Unsupported, XgitError
 from xgit.git import plumbing
 from xgit.git.pack import RefExists
 from xgit.git.plumbing import Repo
-from xgit.record import codec
+from xgit.record import codec, json_form
 from xgit.record.model import Broken, Summary
 from xgit.store import experiments
 from xgit.store.experiments import list_summaries, load, load_log, resolve, save
@@ -199,7 +199,7 @@ def test_a_lightweight_tag_is_refused(project: Project, repo: Repo) -> None:
 
 def test_a_newer_record_is_refused_with_the_way_out(project: Project, repo: Repo) -> None:
     document = codec.to_record(samples.experiment("newer", samples.head(repo)))
-    forge(project, "newer", codec.encode({**document, "schema": "xgit/record/v2"}))
+    forge(project, "newer", json_form.encode({**document, "schema": "xgit/record/v2"}))
     with pytest.raises(Unsupported, match="version 2"):
         load(repo, "newer")
 
@@ -208,7 +208,7 @@ def test_a_record_is_held_against_the_schema_once(
     project: Project, repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = codec.to_record(samples.experiment("fetched", samples.head(repo)))
-    forge(project, "fetched", codec.encode(document))
+    forge(project, "fetched", json_form.encode(document))
     load(repo, "fetched")
     monkeypatch.setattr(codec, "check", lambda _: pytest.fail("checked again"))
     load(repo, "fetched")

@@ -23,8 +23,8 @@ from xgit.compare.experiments import Comparison, Section, compare
 from xgit.compare.rows import ABSENT, Row
 from xgit.errors import NO
 from xgit.git.plumbing import CodeChange, GitError, Repo, code_change
-from xgit.record.codec import number_to_json
 from xgit.record.figures import format_change
+from xgit.record.json_form import number_to_json
 from xgit.record.model import Code, Json
 from xgit.store import experiments as store
 

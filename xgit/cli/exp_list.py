@@ -12,7 +12,8 @@ from xgit.cli.repository import current_repo
 from xgit.cli.table import chosen_format, format_options, json_text, render, screen
 from xgit.errors import Unreadable, Unsupported
 from xgit.git.plumbing import Repo
-from xgit.record.codec import expectation_to_json, format_time
+from xgit.record.codec import expectation_to_json
+from xgit.record.json_form import format_time
 from xgit.record.model import Broken, Json, Summary
 from xgit.store import experiments as store
 

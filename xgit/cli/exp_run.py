@@ -12,7 +12,7 @@ from xgit.cli.repository import current_repo
 from xgit.cli.violations import violation_lines, violations_document
 from xgit.errors import REFUSED, TROUBLE, XgitError, os_trouble
 from xgit.git.plumbing import Repo
-from xgit.record import codec, refs
+from xgit.record import codec, json_form, refs
 from xgit.record.escape import visible
 from xgit.record.model import Experiment, Request, Summary
 from xgit.run.experiment import Recorded, Refused, run
@@ -109,7 +109,7 @@ def command(
     except OSError as error:
         raise os_trouble(error, exit_code=REFUSED) from error
     if as_json:
-        click.echo(json.dumps(codec.to_json(codec.to_record(recorded.experiment)), indent=2))
+        click.echo(json.dumps(json_form.to_json(codec.to_record(recorded.experiment)), indent=2))
     if not quiet:
         _tell(recorded)
     code = recorded.experiment.outcome.exit_code

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from xgit.cli.table import Cell, Column, Screen, Table, text_of, width_of
 from xgit.errors import XgitError
-from xgit.record.codec import format_time
 from xgit.record.figures import format_age, format_number, format_span, format_value
+from xgit.record.json_form import format_time
 from xgit.record.model import Broken, Json, Summary
 
 Rows = Sequence[Summary | Broken]

@@ -16,9 +16,9 @@ from unicodedata import category, east_asian_width
 
 import click
 
-from xgit.record.codec import to_json
 from xgit.record.escape import markdown, visible
 from xgit.record.figures import format_value
+from xgit.record.json_form import to_json
 from xgit.record.model import Json
 
 FORMATS = ("table", "json", "csv", "markdown")

@@ -10,17 +10,9 @@ from collections.abc import Mapping
 from typing import Final, get_args
 
 from xgit.errors import Unreadable
-from xgit.record.codec import (
-    expectation_to_json,
-    expectations_from_json,
-    first_line,
-    number_from_json,
-    number_to_json,
-    outcome_to_json,
-    parse_time,
-    to_json,
-)
+from xgit.record.codec import expectation_to_json, expectations_from_json, outcome_to_json
 from xgit.record.figures import format_number
+from xgit.record.json_form import first_line, number_from_json, number_to_json, parse_time, to_json
 from xgit.record.model import Experiment, Json, Status, Summary
 
 SUMMARY_LIMIT_BYTES = 12_000

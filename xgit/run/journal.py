@@ -24,7 +24,7 @@ from pathlib import Path
 
 from xgit.errors import REFUSED, XgitError, os_trouble
 from xgit.git.plumbing import Repo, ref_in_the_way
-from xgit.record import codec, refs
+from xgit.record import codec, json_form, refs
 from xgit.record.model import Experiment, Json
 
 RUNS = "runs"
@@ -50,7 +50,7 @@ class Journal:
         """Write down all that is known, so that it survives this process."""
         document = {**codec.to_record(experiment), **extra}
         aside = self.directory / "record.json.new"
-        aside.write_bytes(codec.encode(document))
+        aside.write_bytes(json_form.encode(document))
         aside.replace(self.directory / "record.json")
 
     def read(self) -> dict[str, Json]:
@@ -59,7 +59,7 @@ class Journal:
         Raises:
             Unreadable: it is damaged.
         """
-        return codec.decode((self.directory / "record.json").read_bytes())
+        return json_form.decode((self.directory / "record.json").read_bytes())
 
     @property
     def has_begun(self) -> bool:

@@ -15,7 +15,7 @@ from xgit.errors import Unreadable, XgitError
 from xgit.git import pack as packs
 from xgit.git import plumbing
 from xgit.git.plumbing import RefLine, Repo
-from xgit.record import codec, message, page, refs
+from xgit.record import codec, json_form, message, page, refs
 from xgit.record.model import Broken, Experiment, Json, Metrics, Summary
 
 RECORD_DIR: Final = ".xgit"
@@ -51,12 +51,12 @@ def save(
         XgitError: git could not write or sign.
         Unreadable: the record does not fit its own schema (a bug in xgit).
     """
-    document = codec.to_json(codec.to_record(experiment))
+    document = json_form.to_json(codec.to_record(experiment))
     codec.check(document)
     parent = experiment.code.ran
     pack = packs.Pack(repo.object_format)
-    record = pack.add("blob", codec.encode(document))
-    tree = pack.add_tree(record_files(experiment, codec.encode(document)))
+    record = pack.add("blob", json_form.encode(document))
+    tree = pack.add_tree(record_files(experiment, json_form.encode(document)))
     raw = base_tree if base_tree is not None else plumbing.tree_bytes(repo, parent)
     text = message.tag_message(experiment)
     commit = pack.add(
@@ -86,13 +86,13 @@ def _tag(repo: Repo, pack: packs.Pack, name: str, commit: str, identity: str, te
 def record_files(experiment: Experiment, record: bytes) -> dict[str, bytes]:
     """What lies under `.xgit/` in the record commit, by its path there."""
     metrics = {
-        name: codec.number_to_json(value) for name, value in experiment.metrics.values.items()
+        name: json_form.number_to_json(value) for name, value in experiment.metrics.values.items()
     }
     files = {
         **experiment.files,
         "record.json": record,
         "README.md": page.page(experiment).encode("utf-8", "backslashreplace"),
-        "metrics.json": codec.encode(metrics),
+        "metrics.json": json_form.encode(metrics),
         "log.txt": experiment.log,
     }
     if experiment.params.text is not None:
@@ -119,7 +119,7 @@ def load(repo: Repo, experiment_id: str) -> Experiment:
         repo, [ref, *names], limit_bytes=RECORD_LIMIT_BYTES
     )
     _check_tag(experiment_id, tag)
-    document = codec.decode(_content(experiment_id, "record.json", record))
+    document = json_form.decode(_content(experiment_id, "record.json", record))
     _check_once(repo, names[0], document)
     _check_own(experiment_id, document)
     experiment = codec.from_record(document)
@@ -133,7 +133,7 @@ def load(repo: Repo, experiment_id: str) -> Experiment:
 
 def record_json(repo: Repo, experiment_id: str) -> dict[str, Json]:
     """The record.json document as it is stored; raises as `load` does."""
-    document = codec.decode(_file(repo, experiment_id, "record.json"))
+    document = json_form.decode(_file(repo, experiment_id, "record.json"))
     _check_once(repo, _inside(experiment_id) + "record.json", document)
     _check_own(experiment_id, document)
     return document
@@ -281,7 +281,7 @@ def _broken_records(repo: Repo, ids: Sequence[str]) -> dict[str, Broken]:
     contents = plumbing.read_objects(repo, names, limit_bytes=RECORD_LIMIT_BYTES)
     for one, content in zip(ids, contents, strict=True):
         try:
-            codec.decode(_content(one, "record.json", content))
+            json_form.decode(_content(one, "record.json", content))
         except Unreadable as error:
             broken[one] = Broken(one, error.message)
     return broken

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from xgit.record.codec import format_time
+from xgit.record.json_form import format_time
 from xgit.record.model import Expectation, Json, Number, Summary
 from xgit.store.language import Expression, Reader
 from xgit.store.operators import NotPossible
