@@ -557,6 +557,29 @@ def test_a_full_disk(small_disk: Path) -> None:
     assert "No space left on device" in refused.stderr
     (small_disk / "filler").unlink()
     assert "recovered: experiment/full" in project.xgit("exp", "list").stderr
-    assert record(project)["metrics"]["accuracy"] == 0.4
+    doc = record(project)
+    assert doc["metrics"]["accuracy"] == 0.4
+    assert (doc["status"], doc["exit_code"]) == ("completed", 0)
     assert everything(project) == before
     assert project.git("fsck", "--strict", "--no-dangling") == ""
+
+
+def test_a_recovered_run_is_masked_with_the_secrets_it_had(project: Project) -> None:
+    secret = "s3cr3t-hunter2"
+    project.write("params.yaml", "lr: 0.5\n")
+    project.write("train.py", f"import os\nprint(os.environ['HF_TOKEN'], flush=True)\n{SLOW}")
+    project.commit()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "xgit", "exp", "run", "--name", "lost", "--", "python", "train.py"],
+        cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        env={**os.environ, "HF_TOKEN": secret},
+    )  # fmt: skip
+    assert process.stdout
+    assert process.stdout.readline().decode().strip() == secret
+    os.kill(process.pid, signal.SIGKILL)
+    kill_leftovers(project)
+    process.communicate(timeout=30)
+    assert "recovered" in project.xgit("exp", "list").stderr
+    assert project.git("show", "experiment/lost:.xgit/log.txt").splitlines()[0] == "***"
+    assert record(project)["params"] == {"lr": 0.5}
+    assert_absent(project, secret)

@@ -99,7 +99,7 @@ def _experiment(doc: Mapping[str, Json]) -> Experiment:
     sweep = doc["sweep"] or {}
     return Experiment(
         id=doc["id"],
-        outcome=_outcome_from_json(doc),
+        outcome=outcome_from_json(doc),
         author=Person(doc["author"]["name"], doc["author"]["email"]),
         why=doc["why"],
         expectations=expectations_from_json(doc["expectations"]),
@@ -183,7 +183,8 @@ def outcome_to_json(it: Outcome) -> dict[str, Json]:
     }
 
 
-def _outcome_from_json(doc: Mapping[str, Json]) -> Outcome:
+def outcome_from_json(doc: Mapping[str, Json]) -> Outcome:
+    """The inverse of `outcome_to_json`."""
     return Outcome(
         status=doc["status"],
         exit_code=doc["exit_code"],

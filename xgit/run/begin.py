@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 
 import xgit
@@ -13,9 +14,12 @@ from xgit.record.model import (
     Experiment,
     GuardResult,
     Outcome,
+    Params,
     RepoState,
     Request,
 )
+from xgit.record.secret_names import is_secret_variable
+from xgit.settings import DEFAULT_VARIABLES, Settings
 
 
 def provisional(
@@ -24,6 +28,7 @@ def provisional(
     state: RepoState,
     results: tuple[GuardResult, ...],
     *,
+    params: Params,
     snapshot: str | None,
     started: datetime,
 ) -> Experiment:
@@ -39,7 +44,18 @@ def provisional(
         why=request.why,
         expectations=tuple(Expectation(text, None) for text in request.expressions),
         labels=(*request.labels, *data.data_labels(state.pins)),
+        params=params,
         data=state.pins,
         guards=results,
         notes=state.notes,
     )
+
+
+def telling_variables(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """The variables that may be recorded, and those whose values must not be found anywhere."""
+    allowed = {*DEFAULT_VARIABLES, *settings.variables}
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in allowed or is_secret_variable(name)
+    }

@@ -87,19 +87,26 @@ def run(
     try:
         snapshot = _snapshot(repo, request, state, place, identity)
         begun = begin.provisional(
-            place.id, request, state, results, snapshot=snapshot, started=now()
+            place.id,
+            request,
+            state,
+            results,
+            params=fallback,
+            snapshot=snapshot,
+            started=now(),
         )
         findings = Findings(begun)
         named, notes = dvc_metric_paths(root, (one for one in tracked if one.endswith(".yaml")))
         findings.note(*notes)
         files = MetricFiles.before(root, cwd, settings.metrics, named)
+        place.note_environ(begin.telling_variables(environ, settings))
         place.note(begun)
     except BaseException:
         _abandon(repo, place)
         raise
     outcome = _execute(repo, request, settings, place, findings, environ, stdout)
-    with suppress(OSError):  # a full disk: what lies in the spool has to do
-        place.note(findings.experiment._replace(outcome=outcome), ended=True)
+    with suppress(OSError):  # the directory is gone, or the disk is broken: go on to the end
+        place.note_ending(outcome)
     # What the end needs was imported while the command ran (Findings.gather).
     from xgit.run import assemble
 
@@ -186,7 +193,7 @@ def _save(
     from xgit.store import experiments
 
     with suppress(OSError):  # a full disk, or the command took the directory away
-        place.note(experiment, ended=True)
+        place.note(experiment, assembled=True)
     try:
         saved = experiments.save(
             repo, experiment, identity=plumbing.identity_now(identity), base_tree=base_tree

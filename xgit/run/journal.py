@@ -3,7 +3,9 @@
 ```
 .git/xgit/runs/<id>/
     lock            held (flock) by the process that is responsible for the run, as long as it lives
+    environ.json    the variables that matter: those that may be recorded, and those to be masked
     record.json     the record as far as it is known; the status is `interrupted` until the end
+    ending          how the command ended; of fixed size, so that a full disk does not keep it out
     spool/          where the program leaves its facts
     output.*        the output kept so far
 ```
@@ -13,11 +15,12 @@ Whoever gets the lock of a directory knows that its owner is dead, and owns it n
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shlex
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +28,13 @@ from pathlib import Path
 from xgit.errors import REFUSED, XgitError, os_trouble
 from xgit.git.plumbing import Repo, ref_in_the_way
 from xgit.record import codec, json_form, refs
-from xgit.record.model import Experiment, Json
+from xgit.record.model import Experiment, Json, Outcome
 
 RUNS = "runs"
 _TRIES = 20
 _NEW = ".new-"  # which no id begins with
 _STALE_SECONDS = 60.0
+_ENDING_BYTES = 512
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,27 @@ class Journal:
         aside = self.directory / "record.json.new"
         aside.write_bytes(json_form.encode(document))
         aside.replace(self.directory / "record.json")
+
+    def note_environ(self, environ: Mapping[str, str]) -> None:
+        """Write down the variables that are needed to make sense of what the run leaves."""
+        text = json.dumps(dict(environ))
+        (self.directory / "environ.json").write_text(text, encoding="ascii")
+
+    def environ(self) -> dict[str, str]:
+        """What `note_environ` wrote."""
+        found = json_form.decode((self.directory / "environ.json").read_bytes())
+        return {str(name): str(value) for name, value in found.items()}
+
+    def note_ending(self, outcome: Outcome) -> None:
+        """Write down how the command ended, over bytes that are on the disk already."""
+        text = json.dumps(codec.outcome_to_json(outcome)).encode().ljust(_ENDING_BYTES)
+        with (self.directory / "ending").open("r+b", buffering=0) as file:
+            file.write(text)
+
+    def ending(self) -> Outcome | None:
+        """What `note_ending` wrote, or None when nobody saw the command end."""
+        written = (self.directory / "ending").read_bytes().strip()
+        return codec.outcome_from_json(json_form.decode(written)) if written else None
 
     def read(self) -> dict[str, Json]:
         """What `note` wrote last.
@@ -114,6 +139,7 @@ def _make(repo: Repo, experiment_id: str) -> Journal | None:
         runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside.mkdir(mode=0o700)
         (aside / "spool").mkdir(mode=0o700)
+        (aside / "ending").write_bytes(b" " * _ENDING_BYTES)
         handle = _locked(aside, os.O_CREAT)
         aside.rename(folder)
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -65,11 +64,10 @@ def _record(repo: Repo, place: Journal) -> None:
     known = codec.from_record(document)
     if known.id != place.id:
         raise Unreadable(f"its record is that of {known.id}")
-    around = Circumstances(_root(repo), load_settings(_root(repo)), dict(os.environ))
-    ended = document.get("ended", False)
-    outcome = known.outcome if ended else _outcome(known, place.directory)
+    around = Circumstances(_root(repo), load_settings(_root(repo)), place.environ(), known.params)
+    outcome = place.ending() or _outcome(known, place.directory)
     experiment = assemble.finish(known, outcome, place.directory, around)
-    if ended:
+    if document.get("assembled"):
         # The metric files were read when the command ended; by now they may be another run's.
         metrics = Metrics(known.metrics.values, known.metrics.sources, experiment.metrics.series)
         experiment = experiment._replace(
