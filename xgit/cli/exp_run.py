@@ -28,6 +28,11 @@ class RunCommand(click.Command):
         """Split at the first `--`."""
         at = args.index("--") if "--" in args else len(args)
         ctx.meta["xgit.command"] = tuple(args[at + 1 :]) if at < len(args) else None
+        if {"-m", "--multirun"} & set(args[:at]):
+            raise click.UsageError(
+                "a sweep is run with its whole command: xgit exp run -- python train.py -m lr=1,2",
+                ctx,
+            )
         return super().parse_args(ctx, args[:at])
 
 
@@ -202,11 +207,13 @@ def _ending(it: Experiment) -> list[str]:
 
 
 def _judgements(it: Experiment) -> list[str]:
+    from xgit.record.page import reach
+
     told = [_expectation_words(one.expression, one.met, one.problem) for one in it.expectations]
     if len(told) == 1 and it.expectations[0].met:
         told = ["expectation met"]
     if it.reproducible:
-        return [*told, "reproducible: yes, as far as the guards can tell"]
+        return [*told, f"reproducible: yes{reach(it)}"]
     return [*told, f"reproducible: no, {'; '.join(it.reasons)}"]
 
 

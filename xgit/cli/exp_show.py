@@ -13,7 +13,7 @@ from xgit.cli.table import Screen, aligned, json_text, paint, screen
 from xgit.record import figures
 from xgit.record.escape import visible
 from xgit.record.model import Artifact, Experiment, GuardResult, Pin
-from xgit.record.page import ending, machine, series_of, shell_line
+from xgit.record.page import ending, machine, reach, series_of, shell_line
 from xgit.record.refs import format_tag
 from xgit.store import experiments as store
 
@@ -84,7 +84,8 @@ def _head(it: Experiment, where: Screen, now: datetime) -> Iterator[str]:
         f"by {visible(it.author.name)}",
     )
     yield "   ".join(parts)
-    answer = paint("yes", "green", where) if it.reproducible else paint("no", "red", where)
+    yes = paint("yes", "green", where) + reach(it)
+    answer = yes if it.reproducible else paint("no", "red", where)
     because = ": " + "; ".join(visible(reason) for reason in it.reasons) if it.reasons else ""
     yield f"reproducible: {answer}{because}"
     yield ""

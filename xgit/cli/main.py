@@ -141,6 +141,9 @@ def _complain(message: str, hint: str | None, code: int) -> int:
 
 
 def _usage(error: click.UsageError) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message())
+        return TROUBLE
     path = error.ctx.command_path if error.ctx else "xgit"
     code = REFUSED if path == "xgit exp run" else TROUBLE
     return _complain(error.format_message(), f"{path} --help", code)

@@ -36,20 +36,20 @@ def repo_here() -> Repo:
     return open_repo(here)
 
 
-def pick_up(repo: Repo) -> int:
-    """Record abandoned runs, telling of each; returns how many could not be."""
+def pick_up(repo: Repo) -> dict[str, XgitError | None]:
+    """Record abandoned runs, telling of each; for each id the error that stood in the way."""
     if not is_anything_left(repo):
-        return 0
+        return {}
     from xgit.run import recover
 
-    failed = 0
+    found: dict[str, XgitError | None] = {}
     for experiment_id, error in recover.recover(repo):
+        found[experiment_id] = error
         if error is None:
             told = f"recovered: experiment/{experiment_id}, which had lost its xgit"
         else:
-            failed += 1
             told = f"warning: experiment/{experiment_id} cannot be recovered yet: {error}"
         click.echo(visible(told), err=True)
         if error is not None and error.hint:
             click.echo(visible(f"  hint: {error.hint}"), err=True)
-    return failed
+    return found

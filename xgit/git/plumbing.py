@@ -60,7 +60,9 @@ class GitError(XgitError):
         lines = stderr.strip().splitlines() or [f"exit code {code}"]
         grave = [line for line in lines if line.startswith(("error: ", "fatal: "))][-_TOLD:]
         said = "; ".join(line.partition(": ")[2] for line in grave) or lines[-1]
-        super().__init__(f"git {args[0] if args else ''} failed: {said}")
+        rest = iter(args)
+        command = next((word for word in rest if word != "-c" or not next(rest)), "")
+        super().__init__(f"git {command} failed: {said}")
         self.code = code
         self.stderr = stderr
 

@@ -48,6 +48,11 @@ def series_of(it: Experiment) -> dict[str, list[Number]]:
     return series
 
 
+def reach(it: Experiment) -> str:
+    """What a *yes* to reproducible rests on: nobody watched what the run read."""
+    return "" if it.evidence else ", as far as the guards can tell"
+
+
 def ending(it: Experiment) -> str:
     """How it ended, in a few words: `completed`, `failed with exit code 3`, `… by SIGKILL`."""
     outcome = it.outcome
@@ -94,7 +99,7 @@ def _head(it: Experiment) -> list[str]:
     )
     if it.labels:
         lines += ["", "Labels: " + ", ".join(code_span(label) for label in it.labels)]
-    lines += ["", f"Reproducible: **{repeat}**"]
+    lines += ["", f"Reproducible: **{repeat}**{reach(it) if it.reproducible else ''}"]
     if it.reasons:
         lines += ["", *(f"- {markdown(reason)}" for reason in it.reasons)]
     return lines
