@@ -8,7 +8,7 @@ import pytest
 from tests.stored import make_experiment
 from xgit.compare.experiments import Comparison, compare
 from xgit.compare.rows import ABSENT, Row
-from xgit.git.plumbing import CodeChange
+from xgit.git.status import CodeChange
 from xgit.record.model import (
     Code,
     Environment,

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Project, make_project
 from tests.dvc_project import paste
 from xgit.git import plumbing
+from xgit.git import status as git_status
 from xgit.guards import modified
 from xgit.guards.registry import judge
 from xgit.record.model import RepoState, Submodule, Violation
@@ -17,10 +18,10 @@ from xgit.record.model import RepoState, Submodule, Violation
 
 def state_of(project: Project) -> RepoState:
     repo = plumbing.open_repo(project.root)
-    status = plumbing.work_tree_status(repo)
+    status = git_status.work_tree_status(repo)
     modules = tuple(
         Submodule(path, commit, path in status.dirty_submodules)
-        for path, commit in plumbing.submodule_commits(repo).items()
+        for path, commit in git_status.submodule_commits(repo).items()
     )
     return RepoState(
         str(project.root),

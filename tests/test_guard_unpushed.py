@@ -7,20 +7,21 @@ import pytest
 from tests.conftest import Project
 from tests.dvc_project import paste
 from xgit.git import plumbing
+from xgit.git import status as git_status
 from xgit.guards import unpushed
 from xgit.record.model import RepoState, Violation
 
 
 def state_of(project: Project) -> RepoState:
     repo = plumbing.open_repo(project.root)
-    status = plumbing.work_tree_status(repo)
+    status = git_status.work_tree_status(repo)
     assert status.commit is not None
     return RepoState(
         str(project.root),
         status.commit,
         status.branch,
-        pushed=plumbing.is_on_a_remote(repo, status.commit),
-        ahead=plumbing.commits_on_no_remote(repo, status.commit),
+        pushed=git_status.is_on_a_remote(repo, status.commit),
+        ahead=git_status.commits_on_no_remote(repo, status.commit),
         remotes=repo.config.remotes,
         upstream=status.upstream,
     )

@@ -170,7 +170,10 @@ def test_only_what_is_used_is_asked(pinned: Project) -> None:
         assert [pin.pushed for pin in pins] == expected
 
 
-def test_config_is_read_as_dvc_reads_it(pinned: Project, hermetic_home: Path) -> None:
+def test_config_is_read_as_dvc_reads_it(
+    pinned: Project, hermetic_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")  # dvc folds its lines at the width of the terminal
     folder = hermetic_home / ".config/dvc"
     folder.mkdir(parents=True)
     (folder / "config").write_text(

@@ -9,13 +9,14 @@ import pytest
 from tests.conftest import Project
 from tests.dvc_project import paste
 from xgit.git import plumbing
+from xgit.git import status as git_status
 from xgit.guards import untracked
 from xgit.guards.registry import judge
 from xgit.record.model import RepoState, Violation
 
 
 def state_of(project: Project) -> RepoState:
-    status = plumbing.work_tree_status(plumbing.open_repo(project.root))
+    status = git_status.work_tree_status(plumbing.open_repo(project.root))
     return RepoState(
         str(project.root), status.commit, status.branch, pushed=True, untracked=status.untracked
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project, make_project
+from xgit.git import objects as git_objects
 from xgit.git import pack, plumbing
 from xgit.git.pack import Pack, RefExists
 
@@ -22,7 +23,7 @@ def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
 
 def build(repo: plumbing.Repo, head: str, files: dict[str, bytes]) -> tuple[Pack, str, str]:
     made = Pack(repo.object_format)
-    tree = made.splice_tree(plumbing.tree_bytes(repo, head), ".xgit", made.add_tree(files))
+    tree = made.splice_tree(git_objects.tree_bytes(repo, head), ".xgit", made.add_tree(files))
     commit = made.add(
         "commit",
         pack.commit_text(

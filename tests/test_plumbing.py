@@ -9,7 +9,9 @@ import pytest
 
 from tests.conftest import Project, make_project
 from xgit.errors import XgitError
+from xgit.git import objects as git_objects
 from xgit.git import plumbing
+from xgit.git import status as git_status
 
 
 def test_opening_from_anywhere_inside(project: Project) -> None:
@@ -26,7 +28,7 @@ def test_a_path_with_every_odd_character(tmp_path: Path) -> None:
     project = make_project(folder)
     repo = plumbing.open_repo(project.root)
     assert repo.root == project.root
-    assert plumbing.work_tree_status(repo).untracked == ()
+    assert git_status.work_tree_status(repo).untracked == ()
 
 
 def test_a_linked_work_tree_shares_the_private_directory(project: Project) -> None:
@@ -58,7 +60,7 @@ def test_status_tells_branch_commit_untracked_and_modified(project: Project) -> 
     project.write("ignored/x", "x")
     project.write("staged", "x")
     project.git("add", "staged")
-    status = plumbing.work_tree_status(plumbing.open_repo(project.root))
+    status = git_status.work_tree_status(plumbing.open_repo(project.root))
     assert status.commit == project.git("rev-parse", "HEAD")
     assert status.branch == "main"
     assert set(status.untracked) == {"a new\nfile", "dir/"}
@@ -68,34 +70,34 @@ def test_status_tells_branch_commit_untracked_and_modified(project: Project) -> 
 def test_a_file_name_that_is_not_utf8(project: Project) -> None:
     with open(os.fsencode(project.root) + b"/caf\xe9", "w", encoding="utf-8"):
         pass
-    status = plumbing.work_tree_status(plumbing.open_repo(project.root))
+    status = git_status.work_tree_status(plumbing.open_repo(project.root))
     assert status.untracked == ("caf\udce9",)
 
 
 def test_unborn_and_detached(project: Project, tmp_path: Path) -> None:
     project.git("checkout", "--quiet", "--detach")
-    status = plumbing.work_tree_status(plumbing.open_repo(project.root))
+    status = git_status.work_tree_status(plumbing.open_repo(project.root))
     assert (status.commit, status.branch) == (project.git("rev-parse", "HEAD"), None)
     project.git("checkout", "--quiet", "--orphan", "fresh")
-    status = plumbing.work_tree_status(plumbing.open_repo(project.root))
+    status = git_status.work_tree_status(plumbing.open_repo(project.root))
     assert (status.commit, status.branch) == (None, "fresh")
 
 
 def test_pushed_is_what_a_remote_branch_holds(project: Project) -> None:
     repo = plumbing.open_repo(project.root)
-    assert plumbing.is_on_a_remote(repo, "HEAD")
+    assert git_status.is_on_a_remote(repo, "HEAD")
     project.write("x", "x")
     project.commit(push=False)
     project.write("x", "y")
     project.commit(push=False)
-    assert not plumbing.is_on_a_remote(repo, "HEAD")
-    assert plumbing.commits_on_no_remote(repo, "HEAD") == 2
+    assert not git_status.is_on_a_remote(repo, "HEAD")
+    assert git_status.commits_on_no_remote(repo, "HEAD") == 2
 
 
 def test_status_does_not_write_the_index(project: Project) -> None:
     os.utime(project.root / "train.py", (1, 1))  # git would refresh the stat data of this entry
     before = (project.root / ".git/index").read_bytes()
-    assert plumbing.work_tree_status(plumbing.open_repo(project.root)).modified == ()
+    assert git_status.work_tree_status(plumbing.open_repo(project.root)).modified == ()
     assert (project.root / ".git/index").read_bytes() == before
 
 
@@ -125,12 +127,12 @@ def test_hostile_config_runs_nothing(project: Project, tmp_path: Path) -> None:
     os.utime(project.root / "train.py", (1, 1))
     repo = plumbing.open_repo(project.root)
     assert repo.config.get("filter.evil.clean")
-    assert plumbing.work_tree_status(repo).modified == ()
+    assert git_status.work_tree_status(repo).modified == ()
     head = project.git("rev-parse", "HEAD", check=False)
     trap.unlink(missing_ok=True)
-    plumbing.code_change(repo, f"{head}~1", head)
-    plumbing.tracked_paths(repo, "*.py")
-    plumbing.refs_with_messages(repo, "refs/heads/")
+    git_status.code_change(repo, f"{head}~1", head)
+    git_status.tracked_paths(repo, "*.py")
+    git_objects.refs_with_messages(repo, "refs/heads/")
     assert not trap.exists()
 
 
@@ -149,8 +151,8 @@ def test_noprefix_and_the_like_change_nothing(project: Project) -> None:
         project.git("config", key, value)
     project.write("é", "x")
     repo = plumbing.open_repo(project.root)
-    assert plumbing.work_tree_status(repo).untracked == ("é",)
-    change = plumbing.code_change(repo, first, second)
+    assert git_status.work_tree_status(repo).untracked == ("é",)
+    change = git_status.code_change(repo, first, second)
     assert (change.behind, change.ahead, change.files) == (0, 1, ("b.py",))
     assert change.diffstat == "1 file changed, 2 insertions(+)"
 
@@ -161,10 +163,10 @@ def test_objects_are_read_by_name_and_bounded(project: Project) -> None:
     project.commit()
     repo = plumbing.open_repo(project.root)
     names = ["HEAD:train.py", "HEAD:absent", "HEAD:big", "HEAD:with space", "HEAD:train.py"]
-    answers = plumbing.read_objects(repo, names, limit_bytes=100)
+    answers = git_objects.read_objects(repo, names, limit_bytes=100)
     train = b"print('trained')\n"
     assert answers == [train, None, 5000, b"s", train]
-    oids = plumbing.object_names(repo, names[:2])
+    oids = git_objects.object_names(repo, names[:2])
     assert oids == [project.git("rev-parse", "HEAD:train.py"), None]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from xgit.errors import REFUSED, XgitError
-from xgit.git import plumbing
-from xgit.git.plumbing import Repo, WorkTreeStatus
+from xgit.git import status as git_status
+from xgit.git.plumbing import Repo
+from xgit.git.status import WorkTreeStatus
 from xgit.record.model import Code, Person, RepoState, Submodule
 from xgit.record.urls import strip_url
 
@@ -22,20 +23,20 @@ def repo_state(repo: Repo, identity: str) -> RepoState:
     """
     root = repo.work_tree
     config = repo.config
-    status = plumbing.work_tree_status(repo)
+    status = git_status.work_tree_status(repo)
     if status.commit is None:
         raise XgitError(
             "there is no commit yet, and an experiment belongs to one",
             'git add -A && git commit -m "first"',
             exit_code=REFUSED,
         )
-    pushed = plumbing.is_on_a_remote(repo, status.commit)
+    pushed = git_status.is_on_a_remote(repo, status.commit)
     return RepoState(
         root=os.fspath(root),
         commit=status.commit,
         branch=status.branch,
         pushed=pushed,
-        ahead=None if pushed else plumbing.commits_on_no_remote(repo, status.commit),
+        ahead=None if pushed else git_status.commits_on_no_remote(repo, status.commit),
         remotes=config.remotes,
         remote=_remote(repo, status),
         upstream=status.upstream,
@@ -84,5 +85,5 @@ def _submodules(repo: Repo, status: WorkTreeStatus) -> tuple[Submodule, ...]:
         return ()
     return tuple(
         Submodule(path, commit, path in status.dirty_submodules)
-        for path, commit in plumbing.submodule_commits(repo).items()
+        for path, commit in git_status.submodule_commits(repo).items()
     )

@@ -10,6 +10,7 @@ from xgit.cli.repository import repo_here
 from xgit.cli.violations import violation_lines, violations_document
 from xgit.errors import NO
 from xgit.git import plumbing
+from xgit.git import status as git_status
 
 
 @click.command(name="check")
@@ -35,7 +36,7 @@ def command(names: tuple[str, ...], stage: str, as_json: bool) -> int:
 
     repo = repo_here()
     wanted = [registry.guard(name).id for name in names]
-    tracked = plumbing.tracked_paths(repo, *PIN_PATTERNS)
+    tracked = git_status.tracked_paths(repo, *PIN_PATTERNS)
     state = capture(repo, plumbing.identity_line(repo), tracked)
     results = registry.judge(state, stage, only=wanted)
     if as_json:

@@ -22,7 +22,8 @@ from xgit.cli.table import (
 from xgit.compare.experiments import Comparison, Section, compare
 from xgit.compare.rows import ABSENT, Row
 from xgit.errors import NO
-from xgit.git.plumbing import CodeChange, GitError, Repo, code_change
+from xgit.git.plumbing import GitError, Repo
+from xgit.git.status import CodeChange, code_change
 from xgit.record.figures import format_change
 from xgit.record.json_form import number_to_json
 from xgit.record.model import Code, Json

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from xgit.errors import XgitError
+from xgit.git import objects as git_objects
 from xgit.git import plumbing
 from xgit.record import refs
 
@@ -41,7 +42,7 @@ def ids_like(text: str) -> list[str]:
     if not _LETTERS.fullmatch(wanted):
         return []
     repo = plumbing.open_repo(Path.cwd())
-    found = plumbing.ref_names(repo, f"{refs.EXPERIMENT_PREFIX}{wanted}*")
+    found = git_objects.ref_names(repo, f"{refs.EXPERIMENT_PREFIX}{wanted}*")
     ids = sorted(filter(None, map(refs.parse_ref, found)), reverse=True)
     written = text.removesuffix(wanted)
     return [written + one for one in ids[:_OFFERED]]

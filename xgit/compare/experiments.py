@@ -15,7 +15,7 @@ from xgit.compare.rows import (
     params_rows,
     run_rows,
 )
-from xgit.git.plumbing import CodeChange
+from xgit.git.status import CodeChange
 from xgit.record.model import Experiment
 
 

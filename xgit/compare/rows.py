@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from xgit.git.plumbing import CodeChange
+from xgit.git.status import CodeChange
 from xgit.record import figures
 from xgit.record.model import Code, Experiment, Json, Number, Pin
 from xgit.record.page import ending, gpu_names, shell_line

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from xgit.errors import XgitError
-from xgit.git.plumbing import GitError, Repo, git_bytes, git_done, git_line, has_ref
+from xgit.git.objects import has_ref
+from xgit.git.plumbing import GitError, Repo, git_bytes, git_done, git_line
 
 DIRECTORY_MODE = "40000"
 FILE_MODE = "100644"

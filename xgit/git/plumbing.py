@@ -1,4 +1,4 @@
-"""Objects, refs, status and config: each function is named by the answer it gives.
+"""A repository, its configuration, and the one way in which git is asked.
 
 Internal calls do not depend on the user's configuration and run none of the code that a hostile
 one names: hooks, fsmonitor, external diffs, and content filters of the repository's own config.
@@ -11,10 +11,10 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from xgit.errors import XgitError
 
@@ -142,18 +142,6 @@ class Config:
             if key.startswith("remote.") and key.endswith(".url")
         )
         return tuple(dict.fromkeys(names))
-
-
-@dataclass(frozen=True)
-class WorkTreeStatus:
-    """What `git status` says: `commit` and `branch` are None when unborn or detached."""
-
-    commit: str | None
-    branch: str | None
-    upstream: str | None
-    untracked: tuple[str, ...]
-    modified: tuple[str, ...]
-    dirty_submodules: frozenset[str]
 
 
 def open_repo(path: Path) -> Repo:
@@ -317,201 +305,3 @@ def identity_now(line: str) -> str:
         return line
     who, _, zone = line.rsplit(" ", 2)
     return f"{who} {int(time.time())} {zone}"
-
-
-# ---------------------------------------------------------------- status and commits
-
-
-def work_tree_status(repo: Repo) -> WorkTreeStatus:
-    """HEAD, branch, untracked and modified files by one `git status`, the index left alone."""
-    entries = git_fields(
-        repo,
-        "status",
-        "--porcelain=v2",
-        "--branch",
-        "-z",
-        "--no-ahead-behind",
-        "--no-renames",
-        "--untracked-files=normal",
-        "--ignore-submodules=none",
-    )
-    headers: dict[str, str] = {}
-    untracked: list[str] = []
-    modified: list[str] = []
-    submodules: set[str] = set()
-    for entry in entries:
-        match entry[0]:
-            case "#":
-                _, key, value = entry.split(" ", 2)
-                headers[key] = value
-            case "?":
-                untracked.append(entry[2:])
-            case "1" | "u":
-                path = entry.split(" ", 8 if entry[0] == "1" else 10)[-1]
-                modified.append(path)
-                if entry.split(" ", 3)[2].startswith("S"):
-                    submodules.add(path)
-    oid = headers.get("branch.oid")
-    head = headers.get("branch.head")
-    return WorkTreeStatus(
-        commit=None if oid == "(initial)" else oid,
-        branch=None if head == "(detached)" else head,
-        upstream=headers.get("branch.upstream"),
-        untracked=tuple(untracked),
-        modified=tuple(modified),
-        dirty_submodules=frozenset(submodules),
-    )
-
-
-def is_on_a_remote(repo: Repo, commit: str) -> bool:
-    """Whether a remote-tracking branch holds the commit, as of the last fetch or push."""
-    return not git_line(repo, "rev-list", "-n1", commit, "--not", "--remotes")
-
-
-def commits_on_no_remote(repo: Repo, commit: str) -> int:
-    """How many commits that `commit` reaches are on no remote-tracking branch."""
-    return int(git_line(repo, "rev-list", "--count", commit, "--not", "--remotes"))
-
-
-def tracked_paths(repo: Repo, *patterns: str) -> list[str]:
-    """Tracked paths that match any of the pathspecs, relative to the root."""
-    return git_fields(repo, "ls-files", "-z", "--full-name", "--", *patterns)
-
-
-def submodule_commits(repo: Repo) -> dict[str, str]:
-    """Path of each submodule to the commit the index records for it."""
-    found: dict[str, str] = {}
-    for entry in git_fields(repo, "ls-files", "-z", "--stage"):
-        if entry.startswith("160000 "):
-            head, _, path = entry.partition("\t")
-            found[path] = head.split(" ")[1]
-    return found
-
-
-@dataclass(frozen=True)
-class CodeChange:
-    """What lies between two commits: how many on each side, and the change of files in words."""
-
-    behind: int
-    ahead: int
-    diffstat: str
-    files: tuple[str, ...]
-
-
-def code_change(repo: Repo, old: str, new: str) -> CodeChange:
-    """Compare two commits, `.xgit/` left out.
-
-    Raises:
-        GitError: one of them is not in this repository.
-    """
-    left, right = git_line(repo, "rev-list", "--left-right", "--count", f"{old}...{new}").split()
-    safe = ("diff", "--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=dirty")
-    where = (old, new, "--", ".", ":(exclude).xgit")
-    stat = git_line(repo, *safe, "--shortstat", *where).strip()
-    names = git_fields(repo, *safe, "--name-only", "-z", *where)
-    return CodeChange(int(left), int(right), stat, tuple(names))
-
-
-# ---------------------------------------------------------------- objects and refs
-
-
-@dataclass(frozen=True)
-class RefLine:
-    """One ref: what it points at, what that is, and the message of an annotated tag."""
-
-    ref: str
-    kind: str
-    target: str | None
-    subject_and_body: str
-
-
-def refs_with_messages(repo: Repo, prefix: str, *, newest: int | None = None) -> list[RefLine]:
-    """Every ref under `prefix` with its tag message; the newest by creation first if limited."""
-    form = "%(refname)%00%(objecttype)%00%(*objectname)%00%(contents)%00%01"
-    order = ["--sort=-creatordate", f"--count={newest}"] if newest else []
-    text = git_bytes(repo, "for-each-ref", f"--format={form}", *order, prefix)
-    lines = text.decode("utf-8", "replace").split("\0\x01\n")
-    return [_ref_line(line) for line in lines if line]
-
-
-def _ref_line(line: str) -> RefLine:
-    ref, kind, target, message = line.split("\0", 3)
-    return RefLine(ref, kind, target or None, message)
-
-
-def ref_names(repo: Repo, prefix: str) -> list[str]:
-    """Full names of the refs under `prefix` (a directory, or the start of one name with `*`)."""
-    return git_bytes(repo, "for-each-ref", "--format=%(refname)", prefix).decode().splitlines()
-
-
-def read_objects(repo: Repo, names: Iterable[str], *, limit_bytes: int) -> list[bytes | int | None]:
-    """The content behind each object name, in order; one process for all of them.
-
-    Returns:
-        For each name its bytes, None when there is no such object, or its size when that is over
-        `limit_bytes` (the content is then not kept).
-    """
-    wanted = list(names)
-    lines = "".join(f"{name}\n" for name in wanted).encode("utf-8", "surrogateescape")
-    checked = git_bytes(repo, "cat-file", "--batch-check=%(objectname) %(objectsize)", data=lines)
-    sizes = [_size(line) for line in checked.decode("utf-8", "surrogateescape").splitlines()]
-    small = [pair[0] for pair in sizes if pair is not None and pair[1] <= limit_bytes]
-    contents = _read_batch(repo, small)
-    answer: list[bytes | int | None] = []
-    for pair in sizes:
-        if pair is None:
-            answer.append(None)
-        else:
-            answer.append(contents.get(pair[0], pair[1]))
-    return answer
-
-
-def _size(line: str) -> tuple[str, int] | None:
-    name, _, size = line.rpartition(" ")
-    return (name, int(size)) if size.isdigit() else None
-
-
-def _read_batch(repo: Repo, oids: Sequence[str]) -> dict[str, bytes]:
-    if not oids:
-        return {}
-    out = git_bytes(repo, "cat-file", "--batch", data="".join(f"{oid}\n" for oid in oids).encode())
-    contents: dict[str, bytes] = {}
-    at = 0
-    while at < len(out):
-        end = out.index(b"\n", at)
-        oid, _, size = out[at:end].split(b" ")
-        start = end + 1
-        contents[oid.decode()] = out[start : start + int(size)]
-        at = start + int(size) + 1
-    return contents
-
-
-def object_names(repo: Repo, names: Iterable[str]) -> list[str | None]:
-    """The full object id behind each name, or None where there is no such object."""
-    lines = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
-    checked = git_bytes(repo, "cat-file", "--batch-check=%(objectname) %(objecttype)", data=lines)
-    answers = checked.decode("utf-8", "surrogateescape").splitlines()
-    absent = (" missing", " ambiguous")
-    return [None if line.endswith(absent) else line.split(" ")[0] for line in answers]
-
-
-def tree_bytes(repo: Repo, commit: str) -> bytes:
-    """The raw root tree of a commit, entries `mode name NUL id` as git hashes them."""
-    return git_bytes(repo, "cat-file", "tree", f"{commit}^{{tree}}")
-
-
-def has_ref(repo: Repo, ref: str) -> bool:
-    """Whether a ref of exactly this name exists."""
-    return git_success(repo, "show-ref", "--verify", "--quiet", ref)
-
-
-def ref_in_the_way(repo: Repo, ref: str) -> str | None:
-    """A ref because of which git cannot create this one: the same, one below it, or one above.
-
-    Of those above only loose ones are looked for, which is what a slip leaves.
-    """
-    below = ref_names(repo, ref)
-    if below:
-        return below[0]
-    above = [parent for parent in PurePosixPath(ref).parents if len(parent.parts) > 2]  # noqa: PLR2004 - refs/tags
-    return next((str(one) for one in above if (repo.common_dir / one).is_file()), None)

@@ -17,6 +17,7 @@ from xgit.capture.metrics.files import MetricFiles, dvc_metric_paths
 from xgit.capture.params import reading as params
 from xgit.errors import REFUSED, XgitError, os_trouble
 from xgit.git import plumbing
+from xgit.git import status as git_status
 from xgit.git.plumbing import Repo
 from xgit.guards import registry
 from xgit.record import refs
@@ -78,7 +79,7 @@ def run(
     identity = plumbing.identity_line(repo)
     root, cwd = repo.work_tree, Path(request.cwd)
     fallback = params.file_params(root, cwd)
-    tracked = plumbing.tracked_paths(repo, *data.PIN_PATTERNS, *PIPELINES)
+    tracked = git_status.tracked_paths(repo, *data.PIN_PATTERNS, *PIPELINES)
     state = capture(repo, identity, tracked)
     results = registry.judge(state, "run", allow=request.allow, snapshot=request.snapshot)
     if registry.refusals(results):

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xgit.errors import REFUSED, XgitError, os_trouble
-from xgit.git.plumbing import Repo, ref_in_the_way
+from xgit.git.objects import ref_in_the_way
+from xgit.git.plumbing import Repo
 from xgit.record import codec, json_form, refs
 from xgit.record.model import Experiment, Json, Outcome
 

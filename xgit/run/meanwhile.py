@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from xgit.git import plumbing
+from xgit.git import objects as git_objects
 from xgit.git.plumbing import Repo
 from xgit.record.model import Experiment, Summary
 from xgit.run.journal import Journal
@@ -51,7 +51,7 @@ class Findings:
         self.experiment = self.experiment._replace(notes=(*self.experiment.notes, *texts))
 
     def _read_base_tree(self, repo: Repo) -> None:
-        self.base_tree = plumbing.tree_bytes(repo, self.experiment.code.ran)
+        self.base_tree = git_objects.tree_bytes(repo, self.experiment.code.ran)
 
     def _find_previous(self, repo: Repo) -> None:
         from xgit.store import experiments

@@ -88,15 +88,14 @@ def _copy(stream: Stream, keep: Callable[[bytes], None]) -> None:
             return
         if not data:
             return
+        keep(data)  # first: what was seen must not be lost with us
         if can_show:
             can_show = _write_all(stream.target, data)
-            if not can_show and not stream.is_terminal:
-                # Whoever read our output is gone; the command must learn it as it would bare.
-                keep(data)
-                os.close(stream.own_end)
-                stream.own_end = -1
-                return
-        keep(data)
+        if not can_show and not stream.is_terminal:
+            # Whoever read our output is gone; the command must learn it as it would bare.
+            os.close(stream.own_end)
+            stream.own_end = -1
+            return
 
 
 def _write_all(target: int, data: bytes) -> bool:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from xgit.errors import Unreadable, XgitError
+from xgit.git import objects as git_objects
 from xgit.git import pack as packs
-from xgit.git import plumbing
-from xgit.git.plumbing import RefLine, Repo
+from xgit.git.objects import RefLine
+from xgit.git.plumbing import Repo
 from xgit.record import codec, json_form, message, page, refs
 from xgit.record.model import Broken, Experiment, Json, Metrics, Summary
 
@@ -57,7 +58,7 @@ def save(
     pack = packs.Pack(repo.object_format)
     record = pack.add("blob", json_form.encode(document))
     tree = pack.add_tree(record_files(experiment, json_form.encode(document)))
-    raw = base_tree if base_tree is not None else plumbing.tree_bytes(repo, parent)
+    raw = base_tree if base_tree is not None else git_objects.tree_bytes(repo, parent)
     text = message.tag_message(experiment)
     commit = pack.add(
         "commit",
@@ -115,7 +116,7 @@ def load(repo: Repo, experiment_id: str) -> Experiment:
     ref = refs.format_ref(experiment_id)
     inside = _inside(experiment_id)
     names = [f"{inside}record.json", f"{inside}metrics.jsonl", f"{inside}params.yaml"]
-    tag, record, series, params = plumbing.read_objects(
+    tag, record, series, params = git_objects.read_objects(
         repo, [ref, *names], limit_bytes=RECORD_LIMIT_BYTES
     )
     _check_tag(experiment_id, tag)
@@ -162,7 +163,7 @@ def _inside(experiment_id: str) -> str:
 def _file(repo: Repo, experiment_id: str, name: str) -> bytes:
     """The content of one file of a record, its tag checked."""
     wanted = [refs.format_ref(experiment_id), _inside(experiment_id) + name]
-    tag, content = plumbing.read_objects(repo, wanted, limit_bytes=RECORD_LIMIT_BYTES)
+    tag, content = git_objects.read_objects(repo, wanted, limit_bytes=RECORD_LIMIT_BYTES)
     _check_tag(experiment_id, tag)
     return _content(experiment_id, name, content)
 
@@ -190,7 +191,7 @@ def _content(experiment_id: str, name: str, content: bytes | int | None) -> byte
 
 def _check_once(repo: Repo, name: str, document: dict[str, Json]) -> None:
     """Hold a record against the schema, unless this very blob was found valid before."""
-    (oid,) = plumbing.object_names(repo, [name])
+    (oid,) = git_objects.object_names(repo, [name])
     if oid is not None and oid not in _known_valid(repo):
         codec.check(document)
         _remember_valid(repo, [oid])
@@ -227,7 +228,7 @@ def list_summaries(
             are JSON; beyond that the tags are believed.
     """
     count = None if newest is None else newest + _SAME_SECOND
-    lines = plumbing.refs_with_messages(repo, refs.EXPERIMENT_PREFIX, newest=count)
+    lines = git_objects.refs_with_messages(repo, refs.EXPERIMENT_PREFIX, newest=count)
     rows = _in_order([_row(line) for line in lines])
     if newest is not None:
         # Tag dates have whole seconds: if the cut falls inside one, all must be read.
@@ -267,7 +268,7 @@ def _looked_into(repo: Repo, rows: list[Summary | Broken]) -> list[Summary | Bro
     fine = [row.id for row in rows if isinstance(row, Summary)]
     names = [_inside(one) + "record.json" for one in fine]
     valid = _known_valid(repo)
-    oids = plumbing.object_names(repo, names) if names else []
+    oids = git_objects.object_names(repo, names) if names else []
     unknown = [one for one, oid in zip(fine, oids, strict=True) if oid is None or oid not in valid]
     broken = _broken_records(repo, unknown)
     return _in_order([broken.get(row.id, row) for row in rows])
@@ -278,7 +279,7 @@ def _broken_records(repo: Repo, ids: Sequence[str]) -> dict[str, Broken]:
     if not names:
         return {}
     broken: dict[str, Broken] = {}
-    contents = plumbing.read_objects(repo, names, limit_bytes=RECORD_LIMIT_BYTES)
+    contents = git_objects.read_objects(repo, names, limit_bytes=RECORD_LIMIT_BYTES)
     for one, content in zip(ids, contents, strict=True):
         try:
             json_form.decode(_content(one, "record.json", content))
@@ -301,11 +302,11 @@ def resolve(repo: Repo, text: str) -> str:
     wanted = refs.parse_tag(text)
     if not refs.ID_GRAMMAR.fullmatch(wanted):
         raise XgitError(f"{text!r} is not the name of an experiment", "xgit exp list")
-    if plumbing.has_ref(repo, refs.format_ref(wanted)):
+    if git_objects.has_ref(repo, refs.format_ref(wanted)):
         return wanted
     found = [
         name.removeprefix(refs.EXPERIMENT_PREFIX)
-        for name in plumbing.ref_names(repo, f"{refs.EXPERIMENT_PREFIX}{wanted}*")
+        for name in git_objects.ref_names(repo, f"{refs.EXPERIMENT_PREFIX}{wanted}*")
     ]
     if len(found) == 1:
         return found[0]
@@ -335,7 +336,7 @@ def _unknown(repo: Repo, wanted: str) -> XgitError:
 
     names = [
         name.removeprefix(refs.EXPERIMENT_PREFIX)
-        for name in plumbing.ref_names(repo, refs.EXPERIMENT_PREFIX)
+        for name in git_objects.ref_names(repo, refs.EXPERIMENT_PREFIX)
     ]
     near = get_close_matches(wanted, names, n=1)
     hint = f"did you mean {near[0]}?" if near else "xgit exp list, or git fetch --tags"

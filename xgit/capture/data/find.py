@@ -13,7 +13,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from xgit.git import objects as git_objects
 from xgit.git import plumbing
+from xgit.git import status as git_status
 from xgit.git.plumbing import Repo
 from xgit.record.model import Pin
 
@@ -38,7 +40,7 @@ def read_pins(repo: Repo, tracked: Sequence[str] | None = None) -> tuple[Pin, ..
         XgitError: a pin is not what DVC writes, or names a path that is not to be touched.
     """
     if tracked is None:
-        tracked = plumbing.tracked_paths(repo, *PIN_PATTERNS)
+        tracked = git_status.tracked_paths(repo, *PIN_PATTERNS)
     found: list[Pin] = []
     attributes: list[str] = []
     for path in dict.fromkeys(tracked):
@@ -85,7 +87,7 @@ def _kept_by_git(repo: Repo, paths: Sequence[str]) -> set[str]:
     kept: set[str] = set()
     for at in range(0, len(paths), _PATHS_AT_ONCE):
         batch = paths[at : at + _PATHS_AT_ONCE]
-        for found in plumbing.tracked_paths(repo, *(f":(literal){path}" for path in batch)):
+        for found in git_status.tracked_paths(repo, *(f":(literal){path}" for path in batch)):
             kept.update(_and_above(found))
     return kept
 
@@ -106,7 +108,7 @@ def _lfs_pins(repo: Repo, attributes: Iterable[str]) -> list[Pin]:
     entries = plumbing.git_fields(repo, "ls-files", "-z", "--stage", "--", ":(attr:filter=lfs)")
     staged = [entry.partition("\t") for entry in entries if entry.startswith("100")]
     oids = [head.split(" ")[1] for head, _, _ in staged]
-    contents = plumbing.read_objects(repo, oids, limit_bytes=LFS_LIMIT_BYTES)
+    contents = git_objects.read_objects(repo, oids, limit_bytes=LFS_LIMIT_BYTES)
     found = []
     for (_, _, path), content in zip(staged, contents, strict=True):
         match = lfs_pointer(content) if isinstance(content, bytes) else None

@@ -1,0 +1,109 @@
+"""What git knows of the work tree and of the commits: each function is named by its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xgit.git.plumbing import Repo, git_fields, git_line
+
+
+@dataclass(frozen=True)
+class WorkTreeStatus:
+    """What `git status` says: `commit` and `branch` are None when unborn or detached."""
+
+    commit: str | None
+    branch: str | None
+    upstream: str | None
+    untracked: tuple[str, ...]
+    modified: tuple[str, ...]
+    dirty_submodules: frozenset[str]
+
+
+def work_tree_status(repo: Repo) -> WorkTreeStatus:
+    """HEAD, branch, untracked and modified files by one `git status`, the index left alone."""
+    entries = git_fields(
+        repo,
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "-z",
+        "--no-ahead-behind",
+        "--no-renames",
+        "--untracked-files=normal",
+        "--ignore-submodules=none",
+    )
+    headers: dict[str, str] = {}
+    untracked: list[str] = []
+    modified: list[str] = []
+    submodules: set[str] = set()
+    for entry in entries:
+        match entry[0]:
+            case "#":
+                _, key, value = entry.split(" ", 2)
+                headers[key] = value
+            case "?":
+                untracked.append(entry[2:])
+            case "1" | "u":
+                path = entry.split(" ", 8 if entry[0] == "1" else 10)[-1]
+                modified.append(path)
+                if entry.split(" ", 3)[2].startswith("S"):
+                    submodules.add(path)
+    oid = headers.get("branch.oid")
+    head = headers.get("branch.head")
+    return WorkTreeStatus(
+        commit=None if oid == "(initial)" else oid,
+        branch=None if head == "(detached)" else head,
+        upstream=headers.get("branch.upstream"),
+        untracked=tuple(untracked),
+        modified=tuple(modified),
+        dirty_submodules=frozenset(submodules),
+    )
+
+
+def is_on_a_remote(repo: Repo, commit: str) -> bool:
+    """Whether a remote-tracking branch holds the commit, as of the last fetch or push."""
+    return not git_line(repo, "rev-list", "-n1", commit, "--not", "--remotes")
+
+
+def commits_on_no_remote(repo: Repo, commit: str) -> int:
+    """How many commits that `commit` reaches are on no remote-tracking branch."""
+    return int(git_line(repo, "rev-list", "--count", commit, "--not", "--remotes"))
+
+
+def tracked_paths(repo: Repo, *patterns: str) -> list[str]:
+    """Tracked paths that match any of the pathspecs, relative to the root."""
+    return git_fields(repo, "ls-files", "-z", "--full-name", "--", *patterns)
+
+
+def submodule_commits(repo: Repo) -> dict[str, str]:
+    """Path of each submodule to the commit the index records for it."""
+    found: dict[str, str] = {}
+    for entry in git_fields(repo, "ls-files", "-z", "--stage"):
+        if entry.startswith("160000 "):
+            head, _, path = entry.partition("\t")
+            found[path] = head.split(" ")[1]
+    return found
+
+
+@dataclass(frozen=True)
+class CodeChange:
+    """What lies between two commits: how many on each side, and the change of files in words."""
+
+    behind: int
+    ahead: int
+    diffstat: str
+    files: tuple[str, ...]
+
+
+def code_change(repo: Repo, old: str, new: str) -> CodeChange:
+    """Compare two commits, `.xgit/` left out.
+
+    Raises:
+        GitError: one of them is not in this repository.
+    """
+    left, right = git_line(repo, "rev-list", "--left-right", "--count", f"{old}...{new}").split()
+    safe = ("diff", "--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=dirty")
+    where = (old, new, "--", ".", ":(exclude).xgit")
+    stat = git_line(repo, *safe, "--shortstat", *where).strip()
+    names = git_fields(repo, *safe, "--name-only", "-z", *where)
+    return CodeChange(int(left), int(right), stat, tuple(names))
