@@ -172,11 +172,14 @@ def _environment() -> dict[str, str]:
 
 
 def _what_is_next(home: Path) -> str:
+    own = Path(sys.executable).parent
+    here = str(own) in os.environ.get("PATH", "").split(os.pathsep)
+    path = "" if here else f"\n  export PATH={shlex.quote(str(own))}:$PATH"
     return f"""
 Made in {home}: a project, its remote origin.git and its data storage.
 The experiments are annotated tags there, on commits that hold everything above.
 
-Try next:
+Try next:{path}
   cd {home / PROJECT}
   xgit exp run model.C=0.1        # another one, then: xgit exp compare @~2 @~1 @
   git push origin --tags          # then, in a fresh clone: xgit exp list
