@@ -35,7 +35,7 @@ FILES = {
     "dvc.yaml": "stages:\n  train:\n    cmd: python train.py\n"
     "    deps: [train.py, data/points.bin]\n"
     "    metrics:\n    - metrics.json:\n        cache: false\n",
-    ".gitignore": "outputs/\nmetrics.json\ndvc.lock\n",
+    ".gitignore": "outputs/\n",
 }
 MANY_FILES = 100_000
 
@@ -56,7 +56,8 @@ def make_project(home: Path) -> Path:
         "git remote add origin ../origin.git",
         "dvc init -q",
         "dvc remote add -q -d storage ../storage",
-        "dvc add -q data/points.bin",
+        "dvc add data/points.bin",
+        "dvc repro -q",
         "dvc push -q",
         "git add .",
         "git commit -q -m first",
@@ -138,7 +139,7 @@ def large_repo(home: Path, rounds: int) -> None:
         "git add .",
         "git commit -q -m first",
         "git push -q -u origin main",
-        "git gc -q",
+        "git -c gc.autoDetach=false gc -q --force",
     ):
         run(line.split(), root)
     time.sleep(2)

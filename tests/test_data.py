@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import Project
 from tests.dvc_project import HARD_NAMES, copied, dvc, pins_of, shared_template
+from xgit.capture import documents
 from xgit.capture.data import find as data
 from xgit.capture.data import pins
 from xgit.capture.data.cache import Cache, Stamp
@@ -378,3 +379,15 @@ def test_second_time_nothing_is_read(pinned: Project) -> None:
             check_pins(repo, data.read_pins(repo), cache, counting)
         counts.append(len(read_paths))
     assert counts == [1 + len(HARD_NAMES)] * 2
+
+
+def test_a_file_of_pins_is_parsed_once(pinned: Project, tmp_path: Path) -> None:
+    repo = plumbing.open_repo(pinned.root)
+    with Cache(tmp_path, clock_ns=lambda: time.time_ns() + LATER_NS) as cache:
+        first = data.read_pins(repo, None, cache)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(documents, "parse_yaml", lambda text: pytest.fail("parsed again"))
+            assert data.read_pins(repo, None, cache) == first
+        with (pinned.root / first[0].source).open("a", encoding="utf-8") as file:
+            file.write("meta:\n  name: renamed\n")
+        assert data.read_pins(repo, None, cache)[0].name == "renamed"

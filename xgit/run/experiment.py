@@ -124,15 +124,14 @@ def capture(repo: Repo, identity: str, tracked: Sequence[str]) -> RepoState:
         tracked: tracked paths, at least those that match `data.PIN_PATTERNS`.
     """
     state = code.repo_state(repo, identity)
-    pins = data.read_pins(repo, tracked)
-    if not pins:
+    if not any(path.endswith(data.PIN_ENDINGS) for path in tracked):
         return state
     from xgit.capture.data.cache import Cache
     from xgit.capture.data.content import check_pins
     from xgit.capture.data.remotes import check_remotes
 
     with Cache(repo.private_dir) as cache:
-        pins = check_pins(repo, pins, cache)
+        pins = check_pins(repo, data.read_pins(repo, tracked, cache), cache)
         pins, notes = check_remotes(repo, pins, cache)
     return state._replace(pins=pins, notes=(*state.notes, *notes))
 

@@ -1,8 +1,9 @@
 """Answers that cannot quickly turn false, kept in `.git/xgit/cache.sqlite`.
 
-Two kinds: the hash of a file as long as its stat is the same, and facts that were found true,
-such as "this object is on that remote". The file is safe to delete at any time. Where it cannot
-be read or written (damaged, locked, a read-only disk) the answers are found out anew.
+Three kinds: the hash of a file, and the content of a file that holds pins, both as long as its
+stat is the same; and facts that were found true, such as "this object is on that remote". The file
+is safe to delete at any time. Where it cannot be read or written (damaged, locked, a read-only
+disk) the answers are found out anew.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ _T = TypeVar("_T")
 FILE_NAME = "cache.sqlite"
 RACY_NS = 2_000_000_000
 """A file changed this recently may change again and keep its stat: its hash is not kept."""
-_VERSION = 1
+_VERSION = 2
 _WAIT_SECONDS = 1.0
 _BATCH = 500  # SQLite takes at least 999 parameters in a statement
 _TABLES = f"""
     CREATE TABLE IF NOT EXISTS hashes (
         path BLOB, algorithm TEXT, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
         inode INTEGER, hash TEXT, PRIMARY KEY (path, algorithm)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS documents (
+        path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER,
+        content TEXT
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS facts (fact BLOB PRIMARY KEY) WITHOUT ROWID;
     PRAGMA user_version = {_VERSION};
@@ -110,13 +115,32 @@ class Cache:
         Args:
             files: the stamps as they were both before and after the file was read.
         """
-        latest = self._clock_ns() - RACY_NS
         rows = [
             (os.fsencode(path), algorithm, *files[path], digest)
             for path, digest in hashes.items()
-            if max(files[path].mtime_ns, files[path].ctime_ns) < latest
+            if self._is_settled(files[path])
         ]
         self._write("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _is_settled(self, stamp: Stamp) -> bool:
+        return max(stamp.mtime_ns, stamp.ctime_ns) < self._clock_ns() - RACY_NS
+
+    def document(self, path: str, stamp: Stamp) -> str | None:
+        """What was kept of a file by its absolute path, if the stamp is still the same."""
+        if not self._path.exists():
+            return None
+        query = (
+            "SELECT content FROM documents WHERE path = ? "
+            "AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND inode = ?"
+        )
+        rows = self._rows(query, (os.fsencode(path), *stamp))
+        return str(rows[0][0]) if rows else None
+
+    def keep_document(self, path: str, stamp: Stamp, content: str) -> None:
+        """Keep what was made of a file whose stamp did not change while it was read."""
+        if self._is_settled(stamp):
+            row = (os.fsencode(path), *stamp, content)
+            self._write("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)", [row])
 
     def known_facts(self, facts: Collection[str]) -> set[str]:
         """Those of the facts that are known to be true."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -31,6 +30,8 @@ def read_listing(
     Args:
         digest: `<md5>.dir`; a listing with other content than that counts as not there.
     """
+    import hashlib
+
     for store in stores:
         content = _read(object_path(store, digest, legacy=legacy))
         if content is not None:

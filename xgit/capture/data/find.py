@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from xgit.git import objects as git_objects
 from xgit.git import plumbing
@@ -19,8 +20,13 @@ from xgit.git import status as git_status
 from xgit.git.plumbing import Repo
 from xgit.record.model import Pin
 
+if TYPE_CHECKING:
+    from xgit.capture.data.cache import Cache
+
 PIN_PATTERNS = ("*.dvc", "dvc.lock", "*/dvc.lock", ".gitattributes", "*/.gitattributes")
 """Pathspecs of the tracked files in which pins are found."""
+PIN_ENDINGS = (".dvc", "dvc.lock", ".gitattributes")
+"""How the names of those files end."""
 LFS_LIMIT_BYTES = 1024  # a pointer is never larger
 _LFS_POINTER = re.compile(
     r"version https://git-lfs\.github\.com/spec/v1\n(?:ext-.*\n)*"
@@ -30,11 +36,14 @@ _LABELS = 20
 _PATHS_AT_ONCE = 500
 
 
-def read_pins(repo: Repo, tracked: Sequence[str] | None = None) -> tuple[Pin, ...]:
+def read_pins(
+    repo: Repo, tracked: Sequence[str] | None = None, cache: Cache | None = None
+) -> tuple[Pin, ...]:
     """Every pin of the work tree: DVC's and git LFS's, in the order of the files they are in.
 
     Args:
         tracked: tracked paths, at least those that match `PIN_PATTERNS`; asked of git when None.
+        cache: what remembers the files that hold pins, as long as their stat is the same.
 
     Raises:
         XgitError: a pin is not what DVC writes, or names a path that is not to be touched.
@@ -46,9 +55,9 @@ def read_pins(repo: Repo, tracked: Sequence[str] | None = None) -> tuple[Pin, ..
     for path in dict.fromkeys(tracked):
         name = os.path.basename(path)
         if name.endswith(".dvc") and name != ".dvc":
-            found.extend(_file_pins(repo, path))
+            found.extend(_file_pins(repo, path, cache))
         elif name == "dvc.lock":
-            found.extend(_lock_pins(repo, path))
+            found.extend(_lock_pins(repo, path, cache))
         elif name == ".gitattributes":
             attributes.append(path)
     found.extend(_lfs_pins(repo, attributes))
@@ -61,22 +70,22 @@ def data_labels(pins: Iterable[Pin]) -> tuple[str, ...]:
     return labels if len(labels) <= _LABELS else ()
 
 
-def _file_pins(repo: Repo, path: str) -> list[Pin]:
+def _file_pins(repo: Repo, path: str, cache: Cache | None) -> list[Pin]:
     from xgit.capture.data.pin_file import read_pin_file
     from xgit.capture.data.pins import dvc_file_pins
 
-    file = read_pin_file(repo.work_tree, path)
+    file = read_pin_file(repo.work_tree, path, cache)
     return list(dvc_file_pins(file)) if file else []
 
 
-def _lock_pins(repo: Repo, path: str) -> list[Pin]:
+def _lock_pins(repo: Repo, path: str, cache: Cache | None) -> list[Pin]:
     from xgit.capture.data.pin_file import read_pin_file
     from xgit.capture.data.pins import lock_pins
 
-    lock = read_pin_file(repo.work_tree, path)
+    lock = read_pin_file(repo.work_tree, path, cache)
     if lock is None:
         return []
-    pipeline = read_pin_file(repo.work_tree, path.removesuffix("lock") + "yaml")
+    pipeline = read_pin_file(repo.work_tree, path.removesuffix("lock") + "yaml", cache)
     pins = list(lock_pins(lock, pipeline))
     in_git = _kept_by_git(repo, [pin.path for pin in pins if pin.kind == "dvc"])
     return [pin for pin in pins if pin.path not in in_git]

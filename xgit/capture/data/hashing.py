@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import stat
@@ -84,6 +83,8 @@ def hash_file(path: str, algorithm: Algorithm) -> tuple[str, Stamp | None]:
 
 
 def _digest(file: io.FileIO, size_bytes: int, algorithm: Algorithm) -> str:
+    import hashlib
+
     if algorithm == "md5-dos2unix":
         return _dos2unix_digest(file)
     if size_bytes <= _SMALL_BYTES:
@@ -95,6 +96,8 @@ def _digest(file: io.FileIO, size_bytes: int, algorithm: Algorithm) -> str:
 
 def _dos2unix_digest(file: io.FileIO) -> str:
     """MD5 as DVC 2 had it: chunks that look like text are hashed with LF line ends."""
+    import hashlib
+
     digest = hashlib.md5(usedforsecurity=False)
     while chunk := file.read(_CHUNK_BYTES):
         digest.update(chunk.replace(b"\r\n", b"\n") if _is_text(chunk[:_LOOK_BYTES]) else chunk)

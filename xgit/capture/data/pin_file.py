@@ -6,6 +6,7 @@ through a symlink is refused before anything it names is read.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import stat
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xgit.capture import documents
+from xgit.capture.data.cache import Cache, Stamp
 from xgit.errors import XgitError
 from xgit.record.model import Json
 
@@ -69,7 +71,7 @@ class PinFile:
         raise self.broken(f"{name} is not a whole number")
 
 
-def read_pin_file(root: Path, path: str) -> PinFile | None:
+def read_pin_file(root: Path, path: str, cache: Cache | None = None) -> PinFile | None:
     """Read a tracked `.dvc`, `dvc.lock` or `dvc.yaml`; None where the work tree has none.
 
     Raises:
@@ -77,9 +79,10 @@ def read_pin_file(root: Path, path: str) -> PinFile | None:
     """
     empty = PinFile(root, path, dvc_home(root, path), {})
     try:
-        if stat.S_ISLNK((root / path).lstat().st_mode):
+        found = (root / path).lstat()
+        if stat.S_ISLNK(found.st_mode):
             raise empty.broken("it is a symlink")
-        content = documents.parse_yaml(documents.read_text(root / path, limit_bytes=LIMIT_BYTES))
+        content = _content(root / path, found, cache)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except documents.BadDocument as error:
@@ -87,6 +90,20 @@ def read_pin_file(root: Path, path: str) -> PinFile | None:
     except OSError as error:
         raise empty.broken(f"it cannot be read: {error.strerror}") from error
     return PinFile(root, path, empty.home, empty.table(content, "its content"))
+
+
+def _content(path: Path, found: os.stat_result, cache: Cache | None) -> Json:
+    """What the YAML says; remembered as JSON, which spares the import of a YAML reader."""
+    stamp = Stamp.of(found)
+    known = cache.document(str(path), stamp) if cache is not None else None
+    if known is not None:
+        return json.loads(known)
+    content = documents.parse_yaml(documents.read_text(path, limit_bytes=LIMIT_BYTES))
+    if cache is not None and Stamp.of(path.lstat()) == stamp:
+        text = json.dumps(content)
+        if json.loads(text) == content:  # not so where a key is no text, or a value is NaN
+            cache.keep_document(str(path), stamp, text)
+    return content
 
 
 def dvc_home(root: Path, path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shlex
@@ -121,6 +120,8 @@ def _listed(file: PinFile, entries: list[Table]) -> tuple[str, int, int]:
 
 def directory_digest(hashes: Mapping[str, str]) -> str:
     """DVC's digest of a directory, `<md5>.dir`, from the hash of each relative path in it."""
+    import hashlib
+
     return hashlib.md5(listing_bytes(hashes), usedforsecurity=False).hexdigest() + ".dir"
 
 
