@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 from tests.conftest import BIN, Project, make_project
+from xgit.capture.cache import Cache
 from xgit.capture.data import find as data
-from xgit.capture.data.cache import Cache
 from xgit.capture.data.content import check_pins
 from xgit.capture.data.remotes import check_remotes
 from xgit.git import plumbing

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from xgit.capture.data.cache import FILE_NAME, RACY_NS, Cache, Stamp
+from xgit.capture.cache import FILE_NAME, RACY_NS, Cache, Stamp
 from xgit.capture.data.hashing import hash_file, hash_files
 
 NOW_NS = 2_000_000_000_000_000_000

@@ -15,9 +15,9 @@ import pytest
 from tests.conftest import Project
 from tests.dvc_project import HARD_NAMES, copied, dvc, pins_of, shared_template
 from xgit.capture import documents
+from xgit.capture.cache import Cache, Stamp
 from xgit.capture.data import find as data
 from xgit.capture.data import pins
-from xgit.capture.data.cache import Cache, Stamp
 from xgit.capture.data.content import check_pins
 from xgit.capture.data.hashing import Algorithm, hash_file
 from xgit.errors import XgitError

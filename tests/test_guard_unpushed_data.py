@@ -14,8 +14,8 @@ import pytest
 
 from tests.conftest import Project
 from tests.dvc_project import copied, dvc, paste, pins_of, shared_template, state_of
+from xgit.capture.cache import Cache
 from xgit.capture.data import find as data
-from xgit.capture.data.cache import Cache
 from xgit.capture.data.dvc_config import read_dvc_config
 from xgit.capture.data.remotes import check_remotes
 from xgit.git import plumbing

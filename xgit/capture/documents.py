@@ -7,12 +7,14 @@ nesting nor aliases can be used to exhaust memory or the stack.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xgit.capture.cache import Cache, Stamp
 from xgit.record.model import Json
 from xgit.record.safe_yaml import compose
 
@@ -64,6 +66,27 @@ def read_document(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> Json:
     text = read_text(path, limit_bytes=limit)
     parse = {".json": parse_json, ".toml": parse_toml}.get(suffix, parse_yaml)
     return parse(text)
+
+
+def remembered_yaml(path: Path, cache: Cache | None, *, limit_bytes: int) -> Json:
+    """The content of a YAML file, parsed again only when its stat has changed.
+
+    It is remembered as JSON, which spares the import of a YAML reader too.
+
+    Raises:
+        BadDocument: the file is not as it should be.
+        OSError: it cannot be read.
+    """
+    stamp = Stamp.of(path.stat())
+    known = cache.document(str(path), stamp) if cache is not None else None
+    if known is not None:
+        return json.loads(known)
+    content = parse_yaml(read_text(path, limit_bytes=limit_bytes))
+    if cache is not None and Stamp.of(path.stat()) == stamp:
+        text = json.dumps(content)
+        if json.loads(text) == content:  # not so where a key is no text, or a value is NaN
+            cache.keep_document(str(path), stamp, text)
+    return content
 
 
 def read_text(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> str:

@@ -30,6 +30,7 @@ def command(names: tuple[str, ...], stage: str, as_json: bool) -> int:
 
     Example: xgit check untracked modified
     """
+    from xgit.capture.cache import Cache
     from xgit.capture.data.find import PIN_PATTERNS
     from xgit.guards import registry
     from xgit.run.experiment import capture
@@ -37,7 +38,8 @@ def command(names: tuple[str, ...], stage: str, as_json: bool) -> int:
     repo = repo_here()
     wanted = [registry.guard(name).id for name in names]
     tracked = git_status.tracked_paths(repo, *PIN_PATTERNS)
-    state = capture(repo, plumbing.identity_line(repo), tracked)
+    with Cache(repo.private_dir) as cache:
+        state = capture(repo, plumbing.identity_line(repo), tracked, cache)
     results = registry.judge(state, stage, only=wanted)
     if as_json:
         click.echo(json.dumps(violations_document(results), indent=2))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import xgit
 from xgit.capture import code
+from xgit.capture.cache import Cache
 from xgit.capture.data import find as data
 from xgit.capture.metrics.files import MetricFiles, dvc_metric_paths
 from xgit.capture.params import reading as params
@@ -80,7 +81,10 @@ def run(
     root, cwd = repo.work_tree, Path(request.cwd)
     fallback = params.file_params(root, cwd)
     tracked = git_status.tracked_paths(repo, *data.PIN_PATTERNS, *PIPELINES)
-    state = capture(repo, identity, tracked)
+    with Cache(repo.private_dir) as cache:
+        state = capture(repo, identity, tracked, cache)
+        pipelines = (path for path in tracked if path.endswith(".yaml"))
+        named, metric_notes = dvc_metric_paths(root, pipelines, cache)
     results = registry.judge(state, "run", allow=request.allow, snapshot=request.snapshot)
     if registry.refusals(results):
         raise Refused(results)
@@ -97,8 +101,7 @@ def run(
             started=now(),
         )
         findings = Findings(begun)
-        named, notes = dvc_metric_paths(root, (one for one in tracked if one.endswith(".yaml")))
-        findings.note(*notes)
+        findings.note(*metric_notes)
         files = MetricFiles.before(root, cwd, settings.metrics, named)
         place.note_environ(begin.telling_variables(environ, settings))
         place.note(begun)
@@ -117,7 +120,7 @@ def run(
     return Recorded(experiment, saved, findings.previous)
 
 
-def capture(repo: Repo, identity: str, tracked: Sequence[str]) -> RepoState:
+def capture(repo: Repo, identity: str, tracked: Sequence[str], cache: Cache) -> RepoState:
     """The state that the guards judge.
 
     Args:
@@ -126,13 +129,11 @@ def capture(repo: Repo, identity: str, tracked: Sequence[str]) -> RepoState:
     state = code.repo_state(repo, identity)
     if not any(path.endswith(data.PIN_ENDINGS) for path in tracked):
         return state
-    from xgit.capture.data.cache import Cache
     from xgit.capture.data.content import check_pins
     from xgit.capture.data.remotes import check_remotes
 
-    with Cache(repo.private_dir) as cache:
-        pins = check_pins(repo, data.read_pins(repo, tracked, cache), cache)
-        pins, notes = check_remotes(repo, pins, cache)
+    pins = check_pins(repo, data.read_pins(repo, tracked, cache), cache)
+    pins, notes = check_remotes(repo, pins, cache)
     return state._replace(pins=pins, notes=(*state.notes, *notes))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from xgit.capture.data.cache import Cache, Stamp
+from xgit.capture.cache import Cache, Stamp
 from xgit.capture.data.dvc_config import read_dvc_config
 from xgit.capture.data.dvc_store import DIR_SUFFIX, read_listing
 from xgit.capture.data.hashing import Algorithm, Hasher, hash_files

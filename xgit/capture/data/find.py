@@ -21,7 +21,7 @@ from xgit.git.plumbing import Repo
 from xgit.record.model import Pin
 
 if TYPE_CHECKING:
-    from xgit.capture.data.cache import Cache
+    from xgit.capture.cache import Cache
 
 PIN_PATTERNS = ("*.dvc", "dvc.lock", "*/dvc.lock", ".gitattributes", "*/.gitattributes")
 """Pathspecs of the tracked files in which pins are found."""

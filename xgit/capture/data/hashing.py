@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
-from xgit.capture.data.cache import Cache, Stamp
+from xgit.capture.cache import Cache, Stamp
 from xgit.errors import XgitError
 
 Algorithm = Literal["md5", "md5-dos2unix", "sha256"]

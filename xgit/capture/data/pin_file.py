@@ -6,7 +6,6 @@ through a symlink is refused before anything it names is read.
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import stat
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from xgit.capture import documents
-from xgit.capture.data.cache import Cache, Stamp
+from xgit.capture.cache import Cache
 from xgit.errors import XgitError
 from xgit.record.model import Json
 
@@ -79,10 +78,9 @@ def read_pin_file(root: Path, path: str, cache: Cache | None = None) -> PinFile 
     """
     empty = PinFile(root, path, dvc_home(root, path), {})
     try:
-        found = (root / path).lstat()
-        if stat.S_ISLNK(found.st_mode):
+        if stat.S_ISLNK((root / path).lstat().st_mode):
             raise empty.broken("it is a symlink")
-        content = _content(root / path, found, cache)
+        content = documents.remembered_yaml(root / path, cache, limit_bytes=LIMIT_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except documents.BadDocument as error:
@@ -90,20 +88,6 @@ def read_pin_file(root: Path, path: str, cache: Cache | None = None) -> PinFile 
     except OSError as error:
         raise empty.broken(f"it cannot be read: {error.strerror}") from error
     return PinFile(root, path, empty.home, empty.table(content, "its content"))
-
-
-def _content(path: Path, found: os.stat_result, cache: Cache | None) -> Json:
-    """What the YAML says; remembered as JSON, which spares the import of a YAML reader."""
-    stamp = Stamp.of(found)
-    known = cache.document(str(path), stamp) if cache is not None else None
-    if known is not None:
-        return json.loads(known)
-    content = documents.parse_yaml(documents.read_text(path, limit_bytes=LIMIT_BYTES))
-    if cache is not None and Stamp.of(path.lstat()) == stamp:
-        text = json.dumps(content)
-        if json.loads(text) == content:  # not so where a key is no text, or a value is NaN
-            cache.keep_document(str(path), stamp, text)
-    return content
 
 
 def dvc_home(root: Path, path: str) -> str:

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from xgit.capture.data.cache import Cache
+from xgit.capture.cache import Cache
 from xgit.capture.data.dvc_config import DvcConfig, DvcRemote, read_dvc_config
 from xgit.capture.data.dvc_store import holds
 from xgit.git.plumbing import Repo

@@ -20,6 +20,7 @@ from xgit.record.escape import visible
 from xgit.record.model import NOTHING, Json
 
 if TYPE_CHECKING:
+    from xgit.capture.cache import Cache
     from xgit.capture.metrics.formats import Reading
 
 CONVENTIONS = ("metrics.json", "dvclive/metrics.json")
@@ -191,25 +192,24 @@ def _natural_order(path: Path) -> list[tuple[int, str]]:
 
 
 def dvc_metric_paths(
-    root: Path, dvc_files: Iterable[str]
+    root: Path, dvc_files: Iterable[str], cache: Cache | None = None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The metric files that `dvc.yaml` files name, at the top and in their stages.
 
     Args:
         dvc_files: the tracked `dvc.yaml` files, relative to the root.
+        cache: what remembers them, as long as their stat is the same.
 
     Returns:
         The paths, relative to the root, and notes on what could not be read.
     """
-    from xgit.capture.documents import BadDocument, read_document
+    from xgit.capture.documents import YAML_LIMIT_BYTES, BadDocument, remembered_yaml
 
     paths: dict[str, None] = {}
     notes: list[str] = []
     for name in dvc_files:
         try:
-            if b"metrics" not in (root / name).read_bytes():
-                continue  # and YAML need not be loaded
-            document = read_document(root / name)
+            document = remembered_yaml(root / name, cache, limit_bytes=YAML_LIMIT_BYTES)
         except FileNotFoundError:
             continue
         except (OSError, BadDocument) as error:
