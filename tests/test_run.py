@@ -583,3 +583,22 @@ def test_a_recovered_run_is_masked_with_the_secrets_it_had(project: Project) -> 
     assert project.git("show", "experiment/lost:.xgit/log.txt").splitlines()[0] == "***"
     assert record(project)["params"] == {"lr": 0.5}
     assert_absent(project, secret)
+
+
+@pytest.mark.slow
+def test_garbage_collection_at_the_same_time(training: Project) -> None:
+    """`git gc --prune=now` again and again while runs are recorded: no tag to a lost object."""
+    stop = training.root.parent / "stop"
+    loop = f"while [ ! -e {stop} ]; do git gc --prune=now --quiet || exit 1; done"
+    collector = subprocess.Popen(["sh", "-c", loop], cwd=training.root)
+    try:
+        for number in range(12):
+            done = training.xgit("exp", "run", "-q", "--name", f"n{number}", "--", "true")
+            assert done.returncode == 0, done.stderr
+    finally:
+        stop.touch()
+        assert collector.wait(60) == 0
+    assert len(tags(training)) == 12
+    assert training.git("fsck", "--strict", "--no-dangling") == ""
+    training.git("gc", "--prune=now", "--quiet")
+    assert record(training, "experiment/n0")["status"] == "completed"
