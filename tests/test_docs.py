@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -272,7 +271,7 @@ def test_the_messages_of_guards_are_the_real_ones(name: str) -> None:
         "root": "/r", "commit": "a" * 40, "branch": "main", "pushed": True, "remotes": ("origin",),
     }  # fmt: skip
     state = RepoState(**{**usual, **STATES[name]})
-    said = "\n".join(violation_lines(registry.judge(state, "run")))
+    said = "\n".join(violation_lines(registry.judge(state, registry.guards_for("run"))))
     assert said
     assert f"\n{said}\n" in text_of("guards.md")
 
@@ -283,7 +282,7 @@ def test_the_messages_of_guards_are_the_real_ones(name: str) -> None:
 def test_every_setting_is_documented_with_its_default() -> None:
     page = text_of("settings.md")
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| `([^`]+)` \|", page, re.MULTILINE)
-    known = {one.name: one.default for one in fields(Settings)}
+    known = Settings._field_defaults
     assert {name: json.loads(default) for name, default in rows} == {
         name: list(default) if isinstance(default, tuple) else default
         for name, default in known.items()

@@ -12,7 +12,7 @@ from tests.dvc_project import paste
 from xgit.git import plumbing
 from xgit.git import status as git_status
 from xgit.guards import modified
-from xgit.guards.registry import judge
+from xgit.guards.registry import guards_for, judge
 from xgit.record.model import RepoState, Submodule, Violation
 
 
@@ -81,7 +81,7 @@ def test_submodule(parent: Project, change: str) -> None:
     state = state_of(parent)
     [found] = modified.check(state)
     assert found.subject == "the lib"
-    kept = judge(state, "run", snapshot=True)
+    kept = judge(state, guards_for("run"), snapshot=True)
     assert [one.outcome for one in kept if one.id == "modified"] == ["failed"]
     paste(parent, found.remedy)
     assert modified.check(state_of(parent)) == ()
@@ -89,5 +89,5 @@ def test_submodule(parent: Project, change: str) -> None:
 
 def test_snapshot_keeps_files(project: Project) -> None:
     project.write("train.py", "other")
-    kept = judge(state_of(project), "run", snapshot=True)
+    kept = judge(state_of(project), guards_for("run"), snapshot=True)
     assert [one.outcome for one in kept if one.id == "modified"] == ["passed"]

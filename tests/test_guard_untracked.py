@@ -11,7 +11,7 @@ from tests.dvc_project import paste
 from xgit.git import plumbing
 from xgit.git import status as git_status
 from xgit.guards import untracked
-from xgit.guards.registry import judge
+from xgit.guards.registry import guards_for, judge
 from xgit.record.model import RepoState, Violation
 
 
@@ -74,6 +74,8 @@ def test_remedy_works_as_printed(project: Project, name: bytes) -> None:
 def test_snapshot_keeps_them(project: Project) -> None:
     project.write("scratch.py", "x")
     state = state_of(project)
-    assert [one.outcome for one in judge(state, "run") if one.id == "untracked"] == ["failed"]
-    kept = judge(state, "run", snapshot=True)
+    assert [one.outcome for one in judge(state, guards_for("run")) if one.id == "untracked"] == [
+        "failed"
+    ]
+    kept = judge(state, guards_for("run"), snapshot=True)
     assert [one.outcome for one in kept if one.id == "untracked"] == ["passed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -28,16 +28,16 @@ ALL = ["untracked", "modified", "unpushed", "stale-pin", "unpushed-data"]
 
 
 def outcomes(state: RepoState, **options: object) -> dict[str, str]:
-    return {one.id: one.outcome for one in judge(state, "run", **options)}  # type: ignore[arg-type]
+    return {one.id: one.outcome for one in judge(state, guards_for("run"), **options)}  # type: ignore[arg-type]
 
 
 def test_clean_state_passes_every_guard() -> None:
     assert outcomes(CLEAN) == dict.fromkeys(ALL, "passed")
-    assert refusals(judge(CLEAN, "run")) == ()
+    assert refusals(judge(CLEAN, guards_for("run"))) == ()
 
 
 def test_all_violations_at_once() -> None:
-    results = judge(DIRTY, "run")
+    results = judge(DIRTY, guards_for("run"))
     assert [one.id for one in refusals(results)] == ALL
     said = [violation.subject for one in results for violation in one.violations]
     assert said == [
@@ -51,7 +51,7 @@ def test_all_violations_at_once() -> None:
 
 
 def test_allowed_is_recorded_and_does_not_refuse() -> None:
-    results = judge(DIRTY, "run", allow=frozenset(["untracked", "unpushed"]))
+    results = judge(DIRTY, guards_for("run"), allow=frozenset(["untracked", "unpushed"]))
     assert [one.id for one in refusals(results)] == ["modified", "stale-pin", "unpushed-data"]
     assert [one.outcome for one in results][:3] == ["allowed", "failed", "allowed"]
     assert results[0].violations != ()
@@ -59,7 +59,7 @@ def test_allowed_is_recorded_and_does_not_refuse() -> None:
 
 
 def test_snapshot_keeps_files_but_not_what_is_in_a_submodule() -> None:
-    results = {one.id: one for one in judge(DIRTY, "run", snapshot=True)}
+    results = {one.id: one for one in judge(DIRTY, guards_for("run"), snapshot=True)}
     assert results["untracked"].outcome == "passed"
     assert [one.subject for one in results["modified"].violations] == ["lib"]
     assert results["unpushed"].outcome == "failed"
@@ -69,11 +69,11 @@ def test_guard_that_crashes_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(state: RepoState) -> tuple[Violation, ...]:
         raise KeyError("what")
 
-    broken = replace(registry.GUARDS[0], check=crash)
+    broken = registry.GUARDS[0]._replace(check=crash)
     monkeypatch.setattr(registry, "GUARDS", (broken, *registry.GUARDS[1:]))
-    [refused] = refusals(judge(CLEAN, "run"))
+    [refused] = refusals(judge(CLEAN, guards_for("run")))
     assert refused.violations[0].subject == "guard untracked crashed: KeyError: 'what'"
-    assert refusals(judge(CLEAN, "run", allow=frozenset(["untracked"]))) == ()
+    assert refusals(judge(CLEAN, guards_for("run"), allow=frozenset(["untracked"]))) == ()
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_guard_that_crashes_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_stages(stage: str, ids: list[str]) -> None:
     assert [one.id for one in guards_for(stage)] == ids
-    assert [one.id for one in judge(CLEAN, stage)] == ids
+    assert [one.id for one in judge(CLEAN, guards_for(stage))] == ids
 
 
 def test_only_those_asked_for() -> None:
-    assert [one.id for one in judge(DIRTY, "run", only=["stale-pin"])] == ["stale-pin"]
+    assert [one.id for one in judge(DIRTY, [guard("stale-pin")])] == ["stale-pin"]
 
 
 def test_unknown_names_are_refused_with_the_nearest() -> None:
@@ -127,3 +127,69 @@ def test_import_is_cheap() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------- what a project chooses
+
+
+def test_a_project_chooses_the_guards_of_a_stage() -> None:
+    assert [one.id for one in guards_for("run", {"run": ["unpushed"]})] == ["unpushed"]
+    assert guards_for("run", {"ci": ["unpushed"]}) == guards_for("run")
+    assert guards_for("run", {"run": []}) == ()
+
+
+@pytest.mark.parametrize("value", ["unpushed", [1], {"a": 1}, ["no-such-guard"]])
+def test_a_choice_that_is_none(value: object) -> None:
+    with pytest.raises(XgitError):
+        guards_for("run", {"run": value})
+
+
+def tuned() -> registry.Guard:
+    return registry.GUARDS[0]._replace(options={"limit_bytes": 10, "kinds": [".csv"]})
+
+
+def test_options_are_merged_with_their_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "GUARDS", (tuned(), *registry.GUARDS[1:]))
+    chosen = {"untracked": {"limit_bytes": 5}, "run": ["untracked"]}
+    options = registry.options_of(chosen, guards_for("run", chosen))
+    assert options == {"untracked": {"limit_bytes": 5, "kinds": [".csv"]}}
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({"untracked": {"limit": 5}}, "limit in tool.xgit.guards.untracked is not an option"),
+        ({"untracked": {"limit_bytes": "5"}}, "not of the type"),
+        ({"untracked": {"limit_bytes": True}}, "not of the type"),
+        ({"untracked": 5}, "is not a table"),
+        ({"untrackd": {}}, "there is no guard 'untrackd'"),
+        ({"modified": {"x": 1}}, "is not an option"),
+    ],
+)
+def test_options_that_are_none(
+    monkeypatch: pytest.MonkeyPatch, table: dict[str, object], told: str
+) -> None:
+    monkeypatch.setattr(registry, "GUARDS", (tuned(), *registry.GUARDS[1:]))
+    with pytest.raises(XgitError, match=told):
+        registry.options_of(table, guards_for("run"))
+
+
+FOREIGN = """
+from xgit.record.model import Violation
+ID, STAGES, NEEDS, REASON = "friday", ("run",), (), "nothing repeats what runs on a Friday"
+def check(state):
+    return (Violation(ID, "today", "come back on Monday"),)
+"""
+
+
+def test_a_package_brings_a_guard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "friday.py").write_text(FOREIGN, encoding="utf-8")
+    info = tmp_path / "friday-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: friday\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[xgit.guards]\nfriday = friday\nbroken = nowhere\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    chosen = guards_for("run", {"run": ["friday"]})
+    assert [one.outcome for one in judge(CLEAN, chosen)] == ["failed"]
+    with pytest.raises(XgitError, match="the guard 'broken' of nowhere cannot be loaded"):
+        guard("broken")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import shlex
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from xgit.errors import XgitError
 
@@ -22,8 +23,7 @@ DEFAULT_VARIABLES = (
 )
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What a project may set; every field is a key of `[tool.xgit]`.
 
     Attributes:
@@ -32,6 +32,8 @@ class Settings:
         metrics: further metric files (JSON, YAML or TOML), relative to the repository root.
         log_bytes: how much output a record keeps, half from the start and half from the end.
         grace_seconds: how long an interrupted command may take to end before it is killed.
+        guards: for a stage the ids of its guards, for a guard the table of its options; what they
+            may be is known to `guards.registry`.
     """
 
     command: tuple[str, ...] = ()
@@ -39,6 +41,7 @@ class Settings:
     metrics: tuple[str, ...] = ()
     log_bytes: int = 512 * 1024
     grace_seconds: float = 10.0
+    guards: Mapping[str, Any] = MappingProxyType({})
 
 
 def load_settings(root: Path) -> Settings:
@@ -70,14 +73,17 @@ def _read(path: Path) -> dict[str, Any]:
 def _settings(table: object, path: Path) -> Settings:
     if not isinstance(table, dict):
         raise XgitError(f"tool.xgit in {path.name} is not a table")
-    known = {item.name: item for item in fields(Settings)}
+    known = Settings._field_defaults
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in known:
             raise XgitError(
                 f"{path.name} has an unknown setting {key!r}", f"known are: {', '.join(known)}"
             )
-        values[key] = _value(key, value, known[key].default, path)
+        values[key] = _value(key, value, known[key], path)
+    guards = values.get("guards", {})
+    if not isinstance(guards, dict):
+        raise XgitError(f"tool.xgit.guards in {path.name} is not a table")
     return Settings(**values)
 
 
@@ -87,6 +93,8 @@ def _value(key: str, value: object, default: object, path: Path) -> object:
             return tuple(shlex.split(value))
         except ValueError as error:
             raise XgitError(f"{key} in {path.name} is no command: {error}") from error
+    if key == "guards":
+        return value
     if isinstance(default, tuple):
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)

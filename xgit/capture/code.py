@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-from xgit.errors import REFUSED, XgitError
 from xgit.git import status as git_status
 from xgit.git.plumbing import Repo
 from xgit.git.status import WorkTreeStatus
@@ -12,38 +9,29 @@ from xgit.record.model import Code, Person, RepoState, Submodule
 from xgit.record.urls import strip_url
 
 
-def repo_state(repo: Repo, identity: str) -> RepoState:
-    """What git knows of the work tree, before the run.
+def add_code(repo: Repo, state: RepoState, identity: str | None) -> RepoState:
+    """The state with what git knows of HEAD and the work tree.
 
     Args:
         identity: git's identity line; the author is taken from it.
-
-    Raises:
-        XgitError: nothing was committed yet, or the repository is bare.
     """
-    root = repo.work_tree
     config = repo.config
     status = git_status.work_tree_status(repo)
-    if status.commit is None:
-        raise XgitError(
-            "there is no commit yet, and an experiment belongs to one",
-            'git add -A && git commit -m "first"',
-            exit_code=REFUSED,
-        )
-    pushed = git_status.is_on_a_remote(repo, status.commit)
-    return RepoState(
-        root=os.fspath(root),
-        commit=status.commit,
+    commit = status.commit
+    pushed = commit is not None and git_status.is_on_a_remote(repo, commit)
+    ahead = None if pushed or commit is None else git_status.commits_on_no_remote(repo, commit)
+    return state._replace(
+        commit=commit,
         branch=status.branch,
         pushed=pushed,
-        ahead=None if pushed else git_status.commits_on_no_remote(repo, status.commit),
+        ahead=ahead,
         remotes=config.remotes,
         remote=_remote(repo, status),
         upstream=status.upstream,
         untracked=status.untracked,
         modified=status.modified,
         submodules=_submodules(repo, status),
-        author=parse_identity(identity),
+        author=parse_identity(identity) if identity else Person("", ""),
     )
 
 

@@ -9,8 +9,6 @@ import click
 from xgit.cli.repository import repo_here
 from xgit.cli.violations import violation_lines, violations_document
 from xgit.errors import NO
-from xgit.git import plumbing
-from xgit.git import status as git_status
 
 
 @click.command(name="check")
@@ -30,17 +28,10 @@ def command(names: tuple[str, ...], stage: str, as_json: bool) -> int:
 
     Example: xgit check untracked modified
     """
-    from xgit.capture.cache import Cache
-    from xgit.capture.data.find import PIN_PATTERNS
     from xgit.guards import registry
-    from xgit.run.experiment import capture
+    from xgit.guards.checking import check_repo
 
-    repo = repo_here()
-    wanted = [registry.guard(name).id for name in names]
-    tracked = git_status.tracked_paths(repo, *PIN_PATTERNS)
-    with Cache(repo.private_dir) as cache:
-        state = capture(repo, plumbing.identity_line(repo), tracked, cache)
-    results = registry.judge(state, stage, only=wanted)
+    state, results = check_repo(repo_here(), stage, names)
     if as_json:
         click.echo(json.dumps(violations_document(results), indent=2))
     else:

@@ -10,6 +10,7 @@ from xgit.record.model import RepoState, Violation
 
 ID = "modified"
 STAGES = ("run", "ci")
+NEEDS = ("work-tree",)
 REASON = "a changed file is in no commit as the run saw it"
 
 

@@ -1,69 +1,111 @@
-"""The guards, in the order in which they speak, and how they are run."""
+"""The guards, in the order in which they speak, and how they are chosen and run.
+
+A guard is a module with `ID`, `STAGES`, `NEEDS` (facts, see `capture.state`), `REASON` and a pure
+`check(state)`; also `OPTIONS` (name to default) if a project may tune it, which it then finds in
+`state.options[ID]`. Packages add guards through entry points of the group `xgit.guards`; a
+project switches one on by naming it in `[tool.xgit.guards]`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from xgit.errors import XgitError
 from xgit.guards import modified, stale_pin, unpushed, unpushed_data, untracked
-from xgit.record.model import GuardResult, RepoState, Violation
+from xgit.record.model import GuardResult, Json, RepoState, Violation
 
 STAGES = ("commit", "push", "run", "ci")
+ENTRY_POINTS = "xgit.guards"
 Check = Callable[[RepoState], tuple[Violation, ...]]
 
 
-@dataclass(frozen=True)
-class Guard:
+class Guard(NamedTuple):
     """A check that can refuse.
 
     Attributes:
         id: what `--allow` takes.
         stages: of `STAGES`, where it is run.
+        needs: the facts it looks at.
         reason: why it refuses, in one line.
         check: the violations in a state; pure.
+        options: what a project may set, with the defaults.
         snapshot_mends: `--snapshot` keeps the files it would refuse.
     """
 
     id: str
     stages: tuple[str, ...]
+    needs: tuple[str, ...]
     reason: str
     check: Check
+    options: Mapping[str, Json]
     snapshot_mends: bool = False
 
 
-GUARDS = tuple(
-    Guard(module.ID, module.STAGES, module.REASON, module.check, snapshot_mends=mends)
-    for module, mends in (
-        (untracked, True),
-        (modified, True),
-        (unpushed, False),
-        (stale_pin, False),
-        (unpushed_data, False),
+def as_guard(module: Any, *, snapshot_mends: bool = False) -> Guard:
+    """The guard that a module is."""
+    options = getattr(module, "OPTIONS", {})
+    return Guard(
+        module.ID, module.STAGES, module.NEEDS, module.REASON, module.check, options, snapshot_mends
     )
+
+
+GUARDS = (
+    as_guard(untracked, snapshot_mends=True),
+    as_guard(modified, snapshot_mends=True),
+    as_guard(unpushed),
+    as_guard(stale_pin),
+    as_guard(unpushed_data),
 )
 
 
-def guards_for(stage: str) -> tuple[Guard, ...]:
-    """The guards of a stage.
+# ---------------------------------------------------------------- which
+
+
+def guards_for(stage: str, chosen: Mapping[str, Any] | None = None) -> tuple[Guard, ...]:
+    """The guards of a stage: those the settings choose for it, else all that belong to it.
+
+    Args:
+        chosen: `Settings.guards`.
 
     Raises:
-        XgitError: there is no such stage.
+        XgitError: there is no such stage or no such guard.
     """
     if stage not in STAGES:
         raise XgitError(f"{stage!r} is no stage", f"stages are: {', '.join(STAGES)}")
-    return tuple(guard for guard in GUARDS if stage in guard.stages)
+    names = (chosen or {}).get(stage)
+    if names is None:
+        return tuple(one for one in GUARDS if stage in one.stages)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise XgitError(f"{stage} in tool.xgit.guards is not a list of guards")
+    return tuple(guard(name) for name in names)
 
 
 def guard(guard_id: str) -> Guard:
-    """The guard with this id.
+    """The guard with this id: one of xgit's own, else one that an installed package brings.
 
     Raises:
-        XgitError: there is none.
+        XgitError: there is none, or it cannot be loaded.
     """
     found = next((one for one in GUARDS if one.id == guard_id), None)
-    if found is not None:
-        return found
+    return found or _foreign(guard_id) or _no_guard(guard_id)
+
+
+def _foreign(guard_id: str) -> Guard | None:
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=ENTRY_POINTS, name=guard_id):
+        try:
+            return as_guard(point.load())
+        except Exception as error:
+            raise XgitError(
+                f"the guard {guard_id!r} of {point.value} cannot be loaded: {error}",
+                "mend or remove that package, or take the guard out of tool.xgit.guards",
+            ) from error
+    return None
+
+
+def _no_guard(guard_id: str) -> Guard:
     from difflib import get_close_matches
 
     known = [one.id for one in GUARDS]
@@ -72,24 +114,64 @@ def guard(guard_id: str) -> Guard:
     raise XgitError(f"there is no guard {guard_id!r}; there are {', '.join(known)}", hint)
 
 
+def options_of(
+    chosen: Mapping[str, Any], guards: Iterable[Guard]
+) -> Mapping[str, Mapping[str, Json]]:
+    """The options of each guard by its id, defaults included.
+
+    Args:
+        chosen: `Settings.guards`; its tables are held against what the guards know.
+
+    Raises:
+        XgitError: there is no such option, or its value is of another type than its default.
+    """
+    options = {one.id: dict(one.options) for one in guards}
+    for guard_id, table in chosen.items():
+        if guard_id in STAGES:
+            continue
+        if not isinstance(table, dict):
+            raise XgitError(f"tool.xgit.guards.{guard_id} is not a table")
+        known = guard(guard_id).options
+        for name, value in table.items():
+            _check_option(guard_id, known, name, value)
+        if guard_id in options:
+            options[guard_id].update(table)
+    return options
+
+
+def _check_option(guard_id: str, known: Mapping[str, Json], name: str, value: Json) -> None:
+    where = f"{name} in tool.xgit.guards.{guard_id}"
+    if name not in known:
+        hint = f"known are: {', '.join(known)}" if known else "it has no options"
+        raise XgitError(f"{where} is not an option", hint)
+    default = known[name]
+    if type(value) is not type(default):
+        raise XgitError(f"{where} is not of the type of its default, {default!r}")
+
+
+def needs_of(guards: Iterable[Guard]) -> frozenset[str]:
+    """The facts that any of the guards needs."""
+    return frozenset(need for one in guards for need in one.needs)
+
+
+# ---------------------------------------------------------------- run
+
+
 def judge(
     state: RepoState,
-    stage: str,
-    allow: frozenset[str] = frozenset(),
+    guards: Iterable[Guard],
+    allow: Collection[str] = (),
     snapshot: bool = False,
-    only: Collection[str] = (),
 ) -> tuple[GuardResult, ...]:
-    """Run every guard of the stage, so that all violations are found at once.
+    """Run every guard, so that all violations are found at once.
 
     Args:
         allow: ids of guards whose violations do not refuse.
         snapshot: uncommitted files will be kept in a commit of their own.
-        only: ids of the guards to run whatever their stage; those of the stage when empty.
     """
     kept = modified.after_snapshot(state) if snapshot else state
     return tuple(
-        _judged(one, kept if one.snapshot_mends else state, one.id in allow)
-        for one in (map(guard, only) if only else guards_for(stage))
+        _judged(one, kept if one.snapshot_mends else state, one.id in allow) for one in guards
     )
 
 

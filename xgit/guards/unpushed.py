@@ -10,6 +10,7 @@ from xgit.record.model import RepoState, Violation
 
 ID = "unpushed"
 STAGES = ("run",)
+NEEDS = ("work-tree",)
 REASON = "a commit that is on no remote cannot be had by anyone else"
 
 

@@ -11,6 +11,7 @@ from xgit.record.model import Pin, RepoState, Violation
 
 ID = "unpushed-data"
 STAGES = ("push", "run")
+NEEDS = ("pins", "data-remotes")
 REASON = "data that is on no remote cannot be had by anyone else"
 
 

@@ -10,6 +10,7 @@ from xgit.record.model import RepoState, Violation
 
 ID = "untracked"
 STAGES = ("run", "ci")
+NEEDS = ("work-tree",)
 REASON = "an untracked file is in no commit, and the run may have used it"
 
 

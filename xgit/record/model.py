@@ -187,6 +187,13 @@ class RepoState(NamedTuple):
         untracked: untracked files that are not ignored; a wholly untracked directory ends in `/`.
         modified: tracked files that differ from HEAD, staged or not.
         notes: what could not be known, each a sentence for the user.
+        stage: `commit`, `push`, `run` or `ci`.
+        options: the options of each guard by its id, the defaults included.
+        command: what is to be run, the program first; only at the run stage.
+        cwd: where it will start; absolute.
+        config: what the program composed, where that is known.
+        staged: what the next commit adds or changes; only at the commit stage.
+        pushes: what is about to be pushed; only in a pre-push hook.
     """
 
     root: str
@@ -203,6 +210,53 @@ class RepoState(NamedTuple):
     author: Person = Person("", "")
     notes: tuple[str, ...] = ()
     upstream: str | None = None
+    stage: str = "run"
+    options: Mapping[str, Mapping[str, Json]] = NOTHING
+    command: tuple[str, ...] = ()
+    cwd: str = ""
+    config: ComposedConfig | None = None
+    staged: tuple[StagedFile, ...] = ()
+    pushes: tuple[PushedRef, ...] = ()
+
+
+class StagedFile(NamedTuple):
+    """A file whose content the next commit adds or changes.
+
+    Attributes:
+        mode: as git has it: `100644`, `100755`, `120000` (a link) or `160000` (a submodule).
+        blob: the id of the staged content.
+        lfs: the content is a pointer of git LFS; `size_bytes` is that of the pointer.
+    """
+
+    path: str
+    mode: str
+    blob: str
+    size_bytes: int
+    lfs: bool = False
+
+
+class ComposedConfig(NamedTuple):
+    """A config as the program composed it, or `params.yaml` as it stands.
+
+    Attributes:
+        values: dotted name to resolved value.
+        variables: name of each environment variable that it reads through `oc.env` without a
+            default, with its value, or None where it is unset.
+        source: `hydra`, or the path of the params file.
+    """
+
+    values: Mapping[str, Json]
+    variables: Mapping[str, str | None] = NOTHING
+    source: str = "hydra"
+
+
+class PushedRef(NamedTuple):
+    """One line that git gives a pre-push hook; an id of zeros stands for nothing."""
+
+    local_ref: str
+    local_id: str
+    remote_ref: str
+    remote_id: str
 
 
 class Violation(NamedTuple):

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xgit
-from xgit.capture import code
 from xgit.capture.cache import Cache
 from xgit.capture.data import find as data
 from xgit.capture.metrics.files import MetricFiles, dvc_metric_paths
 from xgit.capture.params import reading as params
+from xgit.capture.state import Question, read_state
 from xgit.errors import REFUSED, XgitError, os_trouble
 from xgit.git import plumbing
 from xgit.git import status as git_status
@@ -81,11 +81,12 @@ def run(
     root, cwd = repo.work_tree, Path(request.cwd)
     fallback = params.file_params(root, cwd)
     tracked = git_status.tracked_paths(repo, *data.PIN_PATTERNS, *PIPELINES)
+    guards = registry.guards_for("run", settings.guards)
     with Cache(repo.private_dir) as cache:
-        state = capture(repo, identity, tracked, cache)
+        state = _state(repo, request, settings, guards, identity, tracked, cache)
         pipelines = (path for path in tracked if path.endswith(".yaml"))
         named, metric_notes = dvc_metric_paths(root, pipelines, cache)
-    results = registry.judge(state, "run", allow=request.allow, snapshot=request.snapshot)
+    results = registry.judge(state, guards, request.allow, request.snapshot)
     if registry.refusals(results):
         raise Refused(results)
     place = journal.reserve(repo, request.name, lambda: refs.new_id(now()))
@@ -120,21 +121,26 @@ def run(
     return Recorded(experiment, saved, findings.previous)
 
 
-def capture(repo: Repo, identity: str, tracked: Sequence[str], cache: Cache) -> RepoState:
-    """The state that the guards judge.
-
-    Args:
-        tracked: tracked paths, at least those that match `data.PIN_PATTERNS`.
-    """
-    state = code.repo_state(repo, identity)
-    if not any(path.endswith(data.PIN_ENDINGS) for path in tracked):
-        return state
-    from xgit.capture.data.content import check_pins
-    from xgit.capture.data.remotes import check_remotes
-
-    pins = check_pins(repo, data.read_pins(repo, tracked, cache), cache)
-    pins, notes = check_remotes(repo, pins, cache)
-    return state._replace(pins=pins, notes=(*state.notes, *notes))
+def _state(
+    repo: Repo,
+    request: Request,
+    settings: Settings,
+    guards: tuple[registry.Guard, ...],
+    identity: str,
+    tracked: Sequence[str],
+    cache: Cache,
+) -> RepoState:
+    """What the guards judge, and what the record needs whatever they do."""
+    needs = registry.needs_of(guards) | {"work-tree", "pins"}
+    question = Question(repo, settings, "run", needs, identity, request.argv, request.cwd, tracked)
+    state = read_state(question, cache)
+    if state.commit is None:
+        raise XgitError(
+            "there is no commit yet, and an experiment belongs to one",
+            'git add -A && git commit -m "first"',
+            exit_code=REFUSED,
+        )
+    return state._replace(options=registry.options_of(settings.guards, guards))
 
 
 def _snapshot(
