@@ -20,9 +20,14 @@ from xgit.errors import NO
     show_default=True,
     help="Run the guards of this stage.",
 )
+@click.option("--fix", is_flag=True, help="Run the remedies that only add, after asking.")
+@click.option("--yes", is_flag=True, help="With --fix, do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print what each guard said as JSON.")
-def command(names: tuple[str, ...], stage: str, as_json: bool) -> int:
+def command(names: tuple[str, ...], stage: str, fix: bool, yes: bool, as_json: bool) -> int:
     """Run the guards without running anything else; 1 when one of them refuses.
+
+    With --fix, the remedies that begin with git add, git push, dvc add or dvc push are run; the
+    guards are then run again.
 
     With --json a list of {"id", "outcome", "violations": [{"subject", "remedy"}]} is printed.
 
@@ -31,7 +36,14 @@ def command(names: tuple[str, ...], stage: str, as_json: bool) -> int:
     from xgit.guards import registry
     from xgit.guards.checking import check_repo
 
-    state, results = check_repo(repo_here(), stage, names)
+    repo = repo_here()
+    state, results = check_repo(repo, stage, names)
+    if fix:
+        from xgit.cli.fix import run_remedies, safe_remedies
+
+        remedies = safe_remedies(registry.refusals(results))
+        if remedies and run_remedies(remedies, repo.work_tree, yes=yes):
+            state, results = check_repo(repo, stage, names)
     if as_json:
         click.echo(json.dumps(violations_document(results), indent=2))
     else:
