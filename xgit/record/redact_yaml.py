@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from xgit.record.safe_yaml import compose
 from xgit.record.secret_names import is_secret_name
@@ -17,13 +17,21 @@ from xgit.record.secret_names import is_secret_name
 if TYPE_CHECKING:
     import yaml
 
-    from xgit.record.redact import Secrets
-
 _TEXT = "tag:yaml.org,2002:str"
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 
 
-def mask_yaml(text: str, secrets: Secrets) -> str:
+class Masker(Protocol):
+    """What knows the secrets; see `redact.Secrets`."""
+
+    def mask_text(self, text: str) -> str:
+        """The text without them."""
+
+    def mask_written(self, name: str, text: str, *, is_text: bool) -> str:
+        """One value as a config has it under this name."""
+
+
+def mask_yaml(text: str, secrets: Masker) -> str:
     """The YAML text with secret values replaced; text that is no YAML is masked as text."""
     import yaml
 
@@ -41,7 +49,7 @@ def mask_yaml(text: str, secrets: Secrets) -> str:
     return secrets.mask_text("".join([*parts, text[at:]]))
 
 
-def _cuts(root: yaml.Node, secrets: Secrets) -> set[tuple[int, int, str]]:
+def _cuts(root: yaml.Node, secrets: Masker) -> set[tuple[int, int, str]]:
     """Start, end and new value of each scalar that changes.
 
     A scalar that several names share by an alias is masked where one of the names is secret.
