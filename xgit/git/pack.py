@@ -23,6 +23,7 @@ DIRECTORY_MODE = "40000"
 FILE_MODE = "100644"
 DURABLE = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync")
 KEEP_MARK = "xgit run "
+_TRIES = 5
 CROWDED_PACKS = 50  # git's own gc.autoPackLimit
 _KINDS = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 
@@ -157,11 +158,23 @@ def store(repo: Repo, pack: Pack, ref: str, oid: str, *, owner: str) -> None:
 
 
 def store_pack(repo: Repo, stream: bytes, *, owner: str) -> Path:
-    """Put a pack on disk, kept from garbage collection, and return its `.keep`."""
+    """Put a pack on disk, kept from garbage collection, and return its `.keep`.
+
+    `git gc --prune=now` removes the temporary pack of an index-pack under way, which then fails:
+    so it is tried again.
+
+    Raises:
+        GitError: git could not write it.
+    """
     mark = f"--keep={KEEP_MARK}{owner}"
-    said = git_line(
-        repo, *DURABLE, "index-pack", "--stdin", mark, "--strict", "--fix-thin", data=stream
-    )
+    command = (*DURABLE, "index-pack", "--stdin", mark, "--strict", "--fix-thin")
+    for attempt in range(1, _TRIES + 1):
+        try:
+            said = git_line(repo, *command, data=stream)
+            break
+        except GitError:
+            if attempt == _TRIES:
+                raise
     folder = repo.common_dir / "objects" / "pack"
     _sync_directory(folder)
     return folder / f"pack-{said.split()[-1]}.keep"
