@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.adversary import kept_log, record, run, tags, xgit
+from tests.adversary import assert_error, kept_log, record, run, tags, xgit
 from tests.conftest import Project
 
 
@@ -143,7 +143,10 @@ def test_a_config_that_hydra_rejects(project: Project) -> None:
 
 def test_a_config_with_an_unset_variable(project: Project) -> None:
     hydra_app(project, "lr: ${oc.env:NOT_SET_AT_ALL}\n")
-    done = project.xgit("exp", "run", "--", "python", "train.py")
+    refused = project.xgit("exp", "run", "--", "python", "train.py")
+    assert_error(refused, 125, "could not be repeated")
+    assert "export NOT_SET_AT_ALL=" in refused.stderr
+    done = project.xgit("exp", "run", "--allow", "variables", "--", "python", "train.py")
     assert done.returncode == 1
     doc = record(project)
     assert doc["params"]["lr"] == "${oc.env:NOT_SET_AT_ALL}"

@@ -19,10 +19,23 @@ from tests.conftest import Project
 from tests.samples import experiment, full
 from xgit.cli import exp_list
 from xgit.cli.main import cli
-from xgit.cli.violations import violation_lines
 from xgit.guards import registry
+from xgit.guards.report import violation_lines
 from xgit.record import message
-from xgit.record.model import Pin, RepoState, Submodule, Trouble
+from xgit.record.model import (
+    ComposedConfig,
+    ConfigFailure,
+    Credential,
+    Installed,
+    Lock,
+    Package,
+    Pin,
+    PushedRef,
+    RepoState,
+    RequiredVariable,
+    Submodule,
+    Trouble,
+)
 from xgit.settings import DEFAULT_VARIABLES, Settings
 from xgit.store.operators import FUNCTIONS
 from xgit.store.query import WHERE_NAMES
@@ -244,6 +257,14 @@ def pin(path: str, **changes: Any) -> Pin:
     return Pin(path, "dvc", "md5:0", source=f"{path}.dvc", **changes)
 
 
+MINE = "5d41402abc4b2a76b9719d911017c592a3c1f0de"
+
+
+def pushed(local_id: str) -> PushedRef:
+    ref = "refs/tags/experiment/wider-net"
+    return PushedRef(ref, local_id, ref, "b" * 40)
+
+
 STATES: dict[str, dict[str, Any]] = {
     "several": {
         "untracked": ("features.py",), "modified": ("train.py",),
@@ -258,6 +279,46 @@ STATES: dict[str, dict[str, Any]] = {
     "detached": {"pushed": False, "ahead": 1, "branch": None},
     "stale": {"pins": (pin("data/train.csv", stale="content differs"),)},
     "unpushed data": {"pins": (pin("data/images", pushed=False),)},
+    "moved tag": {"stage": "push", "pushes": (pushed(local_id=MINE),)},
+    "deleted tag": {"stage": "push", "pushes": (pushed(local_id="0" * 40),)},
+    "secret": {
+        "stage": "commit", "credentials": (Credential("GitHub Token", "conf/db.yaml", 3),),
+    },
+    "secret URL": {
+        "credentials": (
+            Credential("password", remote="origin", url="https://host/team/project.git"),
+        ),
+    },
+    "broken config": {
+        "stage": "commit", "config_failures": (ConfigFailure(
+            "conf/config.yaml", "Could not find 'model/bgi'; known: big, small",
+            "conf/config.yaml"),),
+    },
+    "forgotten config": {
+        "stage": "commit", "config_failures": (ConfigFailure(
+            "conf/experiment/deep.yaml", "Could not find 'model/deep'",
+            "conf/experiment/deep.yaml", "conf/model/deep.yaml"),),
+    },
+    "undeclared variable": {
+        "stage": "commit", "required_variables": (
+            RequiredVariable("DB_PASSWORD", "conf/db.yaml", 3, "pyproject.toml"),),
+    },
+    "unset variable": {
+        "config": ComposedConfig(
+            {}, {"DB_PASSWORD": None}, readers={"DB_PASSWORD": ("db.password",)}),
+    },
+    "other version": {
+        "lock": Lock("requirements.txt", {"numpy": ("2.4.6",)}),
+        "installed": Installed("/r/.venv", {"numpy": Package("2.4.5")}, "uv pip install"),
+    },
+    "stale lock": {
+        "lock": Lock("uv.lock", {}, ("lacks scipy, which pyproject.toml asks for",)),
+    },
+    "local package": {
+        "installed": Installed(
+            "/r/.venv", {"mylib": Package("1", "editable:/home/ada/mylib")}, "uv pip install"
+        ),
+    },
     "no DVC remote": {
         "pins": (pin("data/train.csv", pushed=False, trouble=Trouble(
             "there is no DVC remote", "dvc remote add --default storage URL && dvc push")),)
@@ -271,7 +332,7 @@ def test_the_messages_of_guards_are_the_real_ones(name: str) -> None:
         "root": "/r", "commit": "a" * 40, "branch": "main", "pushed": True, "remotes": ("origin",),
     }  # fmt: skip
     state = RepoState(**{**usual, **STATES[name]})
-    said = "\n".join(violation_lines(registry.judge(state, registry.guards_for("run"))))
+    said = "\n".join(violation_lines(registry.judge(state, registry.guards_for(state.stage))))
     assert said
     assert f"\n{said}\n" in text_of("guards.md")
 

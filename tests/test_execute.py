@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ place, timeout, *argv = sys.argv[1:]
 env = dict(os.environ, XGIT_SPOOL=place)
 how = Started(argv=argv, cwd=os.getcwd(), env=env, mark=place, grace_seconds=1.0,
               timeout_seconds=float(timeout) or None)
-outcome = execute(how, BoundedLog(Path(place), 1000), lambda: None)
+outcome = execute(how, BoundedLog(Path(place), 1000))
 Path(place, "outcome").write_text(f"{outcome.status} {outcome.exit_code} {outcome.signal}")
 sys.exit(outcome.exit_code)
 """
@@ -47,7 +48,7 @@ def run(tmp_path: Path, *argv: str, **changes: object) -> tuple[Outcome, bytes]:
             grace_seconds=1.0,
             **changes,  # type: ignore[arg-type]
         )
-        outcome = execute(how, BoundedLog(tmp_path, 1000), lambda: None)
+        outcome = execute(how, BoundedLog(tmp_path, 1000))
     return outcome, (tmp_path / "shown").read_bytes()
 
 
@@ -137,6 +138,53 @@ def test_a_script_without_a_path_is_explained(tmp_path: Path) -> None:
     with pytest.raises(XgitError) as caught:
         find_program("train.py", str(tmp_path), os.environ)
     assert caught.value.hint == "xgit exp run -- python train.py"
+
+
+class Desk:
+    """Answers with what it was given; asked by one byte in a FIFO."""
+
+    def __init__(self, place: Path, may_go_on: bool) -> None:
+        os.mkfifo(place)
+        self.handle: int | None = os.open(place, os.O_RDWR | os.O_NONBLOCK)
+        self.may_go_on = may_go_on
+        self.asked: list[bytes] = []
+
+    def answer(self) -> bool:
+        assert self.handle is not None
+        self.asked.append(os.read(self.handle, 100))
+        if not self.may_go_on:
+            os.close(self.handle)
+            self.handle = None
+        return self.may_go_on
+
+
+@pytest.mark.parametrize("may_go_on", [True, False])
+def test_what_the_command_asks_is_answered(tmp_path: Path, may_go_on: bool) -> None:
+    desk = Desk(tmp_path / "ask", may_go_on)
+    how = Started(
+        argv=("sh", "-c", "printf ? > ask; sleep 0.3; printf ? > ask; sleep 0.5; exit 3"),
+        cwd=str(tmp_path),
+        env={**os.environ, "XGIT_SPOOL": str(tmp_path)},
+        mark=str(tmp_path),
+    )
+    outcome = execute(how, BoundedLog(tmp_path, 1000), desk=desk)
+    assert desk.asked == ([b"?", b"?"] if may_go_on else [b"?"])
+    assert outcome.exit_code == (3 if may_go_on else 143)
+
+
+def test_a_question_is_answered_between_the_steps(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "ask", may_go_on=True)
+    how = Started(argv=("sleep", "1"), cwd=str(tmp_path), env=os.environ, mark=str(tmp_path))
+    seen = []
+
+    def steps() -> Iterator[None]:
+        (tmp_path / "ask").write_bytes(b"1")
+        yield
+        seen.extend(desk.asked)
+        yield
+
+    execute(how, BoundedLog(tmp_path, 1000), steps(), desk)
+    assert seen == [b"1"]
 
 
 # ---------------------------------------------------------------- with a terminal, and signals

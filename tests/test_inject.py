@@ -133,6 +133,8 @@ def test_a_job_tells_its_config_and_result(app: App) -> None:
     assert job.output_dir is not None
     assert job.output_dir.startswith(f"{app.folder}/outputs/")
     assert job.env == {"PW": "hunter22"}
+    assert job.composed.variables == {}  # it has a default
+    assert job.composed.values == job.leaves
     assert job.env_leaves == {"db.pw": ("PW",), "db.url": ("PW",)}
     assert app.read().env_leaves == {"db.pw": ("PW",)}
     assert (job.status, job.values) == ("COMPLETED", {"return_value": 0.5})
@@ -241,8 +243,9 @@ def test_a_leaf_that_fails_is_named_and_the_apps_error_is_its_own(app: App, line
     assert (job.leaves[name], job.leaves["other"]) == (raw, 1)
     assert list(job.unresolved) == [name]
     assert (job.status, job.values) == ("FAILED", {})
+    assert dict(job.composed.values) == {"other": 1}
     if "NOT_SET" in line:
-        assert job.env == {"NOT_SET": None}
+        assert job.env == job.composed.variables == {"NOT_SET": None}
 
 
 def test_a_rejected_config_is_the_apps_own_error(app: App) -> None:
@@ -271,6 +274,7 @@ def test_variables_are_found_through_nested_names(app: App) -> None:
     assert job.env == {"PW": "hunter22", "PORT": "80", "ONLY_IN_HYDRA": "s3cret99"}
     assert app.read().env_leaves == {"pw": ("PW",), "again": ("PW",), "number": ("PORT",)}
     assert job.env_leaves["text"] == ("PORT",)
+    assert job.composed.variables == {"PW": "hunter22", "PORT": "80"}
 
 
 def test_a_password_reached_through_interpolation_is_masked(app: App) -> None:
@@ -497,7 +501,7 @@ def test_a_spool_that_cannot_be_written(app: App) -> None:
 # ---------------------------------------------------------------- the rules of this code
 
 FILES = sorted([*INJECT.rglob("*.py"), PACKAGE / "__init__.py"])
-OWN = {"xgit_api", "xgit_hydra", "xgit_leaves", "xgit_spool", "xgit_values", "xgit"}
+OWN = {"xgit_api", "xgit_ask", "xgit_hydra", "xgit_leaves", "xgit_spool", "xgit_values", "xgit"}
 
 
 def _imports(tree: ast.AST) -> set[str]:

@@ -24,7 +24,10 @@ DIRTY = CLEAN._replace(
     submodules=(Submodule("lib", "1" * 40, dirty=True),),
     pins=(STALE,),
 )
-ALL = ["untracked", "modified", "unpushed", "stale-pin", "unpushed-data"]
+ALL = [
+    *("untracked", "modified", "unpushed", "stale-pin", "unpushed-data"),
+    *("variables", "environment", "secrets"),
+]
 
 
 def outcomes(state: RepoState, **options: object) -> dict[str, str]:
@@ -38,7 +41,8 @@ def test_clean_state_passes_every_guard() -> None:
 
 def test_all_violations_at_once() -> None:
     results = judge(DIRTY, guards_for("run"))
-    assert [one.id for one in refusals(results)] == ALL
+    refused = ["untracked", "modified", "unpushed", "stale-pin", "unpushed-data"]
+    assert [one.id for one in refusals(results)] == refused
     said = [violation.subject for one in results for violation in one.violations]
     assert said == [
         "scratch.py",
@@ -80,9 +84,9 @@ def test_guard_that_crashes_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     ("stage", "ids"),
     [
         ("run", ALL),
-        ("commit", ["stale-pin"]),
-        ("push", ["unpushed-data"]),
-        ("ci", ["untracked", "modified"]),
+        ("commit", ["stale-pin", "config", "variables", "secrets"]),
+        ("push", ["unpushed-data", "protected-tags"]),
+        ("ci", ["untracked", "modified", "environment"]),
     ],
 )
 def test_stages(stage: str, ids: list[str]) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import Project, make_project
 from tests.untouched import everything
+from xgit.guards import registry
 
 LOGS = """
 import xgit
@@ -79,7 +80,7 @@ def test_a_run_becomes_a_commit_and_a_tag(training: Project) -> None:
     assert doc["hardware"]["cores"] == os.cpu_count()
     assert doc["reproducible"] == {"value": True, "reasons": []}
     assert {one["id"]: one["outcome"] for one in doc["guards"]} == dict.fromkeys(
-        ["untracked", "modified", "unpushed", "stale-pin", "unpushed-data"], "passed"
+        [one.id for one in registry.guards_for("run")], "passed"
     )
     (tag,) = tags(training)
     assert training.git("show", f"{tag}:.xgit/log.txt") == "trained"
@@ -274,8 +275,12 @@ def test_a_config_that_hydra_rejects_is_a_failed_run(hydra_project: Project) -> 
     assert "nope" in hydra_project.git("show", f"{tags(hydra_project)[0]}:.xgit/log.txt")
 
 
-def test_an_unset_variable_is_the_programs_own_error(hydra_project: Project) -> None:
-    done = hydra_project.xgit("exp", "run", "--", "python", "train.py")
+def test_an_unset_variable_is_refused_unless_it_is_allowed(hydra_project: Project) -> None:
+    refused = hydra_project.xgit("exp", "run", "--", "python", "train.py")
+    assert refused.returncode == 125
+    assert "export PW=" in refused.stderr
+    assert tags(hydra_project) == []
+    done = hydra_project.xgit("exp", "run", "--allow", "variables", "--", "python", "train.py")
     assert done.returncode == 0, "the config is only read where it is used"
     doc = record(hydra_project)
     assert doc["params"]["db.pw"] == "${oc.env:PW}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from xgit.capture import code
 from xgit.capture.cache import Cache
 from xgit.git.plumbing import Repo
-from xgit.record.model import PushedRef, RepoState
+from xgit.record.model import ComposedConfig, PushedRef, RepoState
 from xgit.settings import Settings
 
 
@@ -88,8 +89,92 @@ def _data_remotes(question: Question, state: RepoState, cache: Cache) -> RepoSta
     return state._replace(pins=pins, notes=(*state.notes, *notes))
 
 
+def _config(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """`params.yaml`, until the program tells what it composed: see `run/handshake.py`."""
+    if state.stage == "commit":
+        return state  # nothing is about to run with it
+    from xgit.capture.params.reading import file_params
+
+    found = file_params(Path(state.root), Path(question.cwd or state.root))
+    if found.text is None:
+        return state
+    return state._replace(config=ComposedConfig(found.values, source=found.source))
+
+
+def _pushes(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """What the pushes leave behind of the recorded commits, told as notes."""
+    if not state.pushes:
+        return state
+    from xgit.capture.pushes import left_to_tags
+
+    return state._replace(notes=(*state.notes, *left_to_tags(question.repo, state.pushes)))
+
+
+def _credentials(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """Secrets in what is staged at the commit stage, else in the URLs of the remotes."""
+    from xgit.capture import credentials
+
+    if state.stage != "commit":
+        return state._replace(credentials=credentials.in_remotes(question.repo))
+    options = question.settings.guards.get("secrets", {})
+    staged = state.staged or credentials.staged_files(question.repo)
+    found, notes = credentials.in_staged(question.repo, staged, options, cache)
+    return state._replace(credentials=found, notes=(*state.notes, *notes))
+
+
+def _lock(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """The lock file, and what is installed where the command will run."""
+    from xgit.capture.environment.installed import add_environment
+
+    return add_environment(state, cache, os.environ)
+
+
+def _config_files(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """Hydra configs in the index; for `variables` alone, only at the commit stage."""
+    from xgit.capture.hydra import files
+
+    directory = question.settings.guards.get("config", {}).get("directory", "")
+    if state.stage == "commit":
+        found, notes = files.staged_configs(question.repo, directory)
+    elif "config-failures" in question.needs:
+        found, notes = files.all_configs(question.repo, directory)
+    else:
+        return state
+    return state._replace(config_files=found, notes=(*state.notes, *notes))
+
+
+def _config_failures(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """Which of the `config-files` do not compose."""
+    if not state.config_files:
+        return state
+    from xgit.capture.hydra.composing import compose_all
+
+    imports = question.settings.guards.get("config", {}).get("imports", [])
+    found, notes = compose_all(question.repo, state.config_files, imports, os.environ)
+    return state._replace(config_failures=found, notes=(*state.notes, *notes))
+
+
+def _required_variables(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """What staged `config-files` read of the environment that `Settings.variables` lacks."""
+    if not any(file.staged for file in state.config_files):
+        return state
+    from xgit.capture.hydra.variables import place_to_declare, required_variables
+
+    declared = question.settings.variables
+    found = [one for one in required_variables(state.config_files) if one.name not in declared]
+    place = place_to_declare(Path(state.root)) if found else ""
+    return state._replace(required_variables=tuple(one._replace(declare_in=place) for one in found))
+
+
 FACTS: dict[str, Fact] = {
     "work-tree": _work_tree,
     "pins": _pins,
     "data-remotes": _data_remotes,
+    "pushes": _pushes,
+    "config": _config,
+    "credentials": _credentials,
+    "lock": _lock,
+    "config-files": _config_files,
+    "config-failures": _config_failures,
+    "required-variables": _required_variables,
 }

@@ -7,8 +7,8 @@ import json
 import click
 
 from xgit.cli.repository import repo_here
-from xgit.cli.violations import violation_lines, violations_document
 from xgit.errors import NO
+from xgit.guards.report import violation_lines, violations_document
 
 
 @click.command(name="check")

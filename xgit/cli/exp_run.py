@@ -9,9 +9,9 @@ import sys
 import click
 
 from xgit.cli.repository import current_repo
-from xgit.cli.violations import violation_lines, violations_document
 from xgit.errors import REFUSED, TROUBLE, XgitError, os_trouble
 from xgit.git.plumbing import Repo
+from xgit.guards.report import violation_lines, violations_document
 from xgit.record import codec, json_form, refs
 from xgit.record.escape import visible
 from xgit.record.model import Experiment, Request, Summary

@@ -156,15 +156,10 @@ def _expected(error: XgitError) -> int:
 
 
 def _bug(error: Exception) -> int:
-    import tempfile
-    import traceback
-
     if os.environ.get("XGIT_DEBUG") == "1":
-        traceback.print_exc()
+        sys.excepthook(type(error), error, error.__traceback__)
         return BUG
-    handle, path = tempfile.mkstemp(prefix="xgit-bug-", suffix=".log", text=True)
-    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f"xgit {__version__}, Python {sys.version}\n{sys.argv}\n\n")
-        traceback.print_exc(file=file)
-    message = f"this is a bug in xgit: {type(error).__name__}: {error}"
-    return _complain(message, f"please report it with {path}", BUG)
+    from xgit.guards.report import bug_error
+
+    told = bug_error(error)
+    return _complain(told.message, told.hint, BUG)

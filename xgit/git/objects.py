@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from xgit.git.plumbing import Repo, git_bytes, git_success
 
 
-@dataclass(frozen=True)
-class RefLine:
+class RefLine(NamedTuple):
     """One ref: what it points at, what that is, and the message of an annotated tag."""
 
     ref: str

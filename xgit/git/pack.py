@@ -13,6 +13,7 @@ import shlex
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from xgit.errors import XgitError
@@ -196,14 +197,19 @@ def create_ref(repo: Repo, ref: str, oid: str) -> None:
 
 
 def _sync_ref(git_dir: Path, ref: str) -> None:
-    """Sync a loose ref and the directories above it (git before 2.36 syncs no ref)."""
+    """Sync a ref and the directories above it (git before 2.36 syncs no ref).
+
+    What is not there any more was packed meanwhile, by a `git gc` that then removed it.
+    """
     path = git_dir / ref
-    if path.is_file():
-        _sync_directory(path)
-    while path != git_dir:
-        path = path.parent
-        if path.is_dir():
-            _sync_directory(path)
+    for one in (path, *path.parents):
+        with suppress(FileNotFoundError):
+            _sync_directory(one)
+        if one == git_dir:
+            break
+    if not path.exists():
+        with suppress(FileNotFoundError):
+            _sync_directory(git_dir / "packed-refs")
 
 
 def _sync_directory(path: Path) -> None:

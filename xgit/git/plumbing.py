@@ -12,9 +12,10 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from xgit.errors import XgitError
 
@@ -67,8 +68,18 @@ class GitError(XgitError):
         self.stderr = stderr
 
 
-@dataclass(frozen=True)
-class Repo:
+class _Opened(NamedTuple):
+    """What `git rev-parse` tells of a repository; `places` are git's variables made absolute."""
+
+    root: Path | None
+    git_dir: Path
+    common_dir: Path
+    object_format: str = "sha1"
+    shallow: bool = False
+    places: Mapping[str, str] = MappingProxyType({})
+
+
+class Repo(_Opened):
     """A git repository, opened once and passed to every function here.
 
     Attributes:
@@ -77,14 +88,6 @@ class Repo:
         common_dir: the git directory that all linked work trees share.
         object_format: `sha1` or `sha256`.
     """
-
-    root: Path | None
-    git_dir: Path
-    common_dir: Path
-    object_format: str = "sha1"
-    shallow: bool = False
-    _options: list[str] = field(default_factory=list, repr=False, compare=False)
-    _places: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def zero(self) -> str:
@@ -117,9 +120,13 @@ class Repo:
         self._options.extend(config.disarming)
         return config
 
+    @cached_property
+    def _options(self) -> list[str]:
+        """What git is told beside `SAFE_OPTIONS`, once the configuration was read."""
+        return []
 
-@dataclass(frozen=True)
-class Config:
+
+class Config(NamedTuple):
     """Git's configuration: the last value of each key, keys as git prints them."""
 
     values: Mapping[str, str]
@@ -168,7 +175,7 @@ def open_repo(path: Path) -> Repo:
     # As in a git hook, these may be set, and relative to where we are now: git runs elsewhere.
     places = {"GIT_DIR": own, "GIT_WORK_TREE": root, "GIT_COMMON_DIR": common}
     absolute = {name: str(place) for name, place in places.items() if place and name in os.environ}
-    return Repo(root, own, common, object_format, shallow == "true", _places=absolute)
+    return Repo(root, own, common, object_format, shallow == "true", absolute)
 
 
 def _common_dir(git_dir: Path) -> Path:
@@ -226,7 +233,7 @@ def git_done(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git in the repository and return how it ended, whatever that was."""
     argv = ["git", *SAFE_OPTIONS, *repo._options, *args]
-    return _run(argv, cwd=repo.root or repo.git_dir, data=data, env={**repo._places, **(env or {})})
+    return _run(argv, cwd=repo.root or repo.git_dir, data=data, env={**repo.places, **(env or {})})
 
 
 def git_bytes(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xgit.git.plumbing import Repo, git_fields, git_line
 
 
-@dataclass(frozen=True)
-class WorkTreeStatus:
+class WorkTreeStatus(NamedTuple):
     """What `git status` says: `commit` and `branch` are None when unborn or detached."""
 
     commit: str | None
@@ -85,8 +84,7 @@ def submodule_commits(repo: Repo) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True)
-class CodeChange:
+class CodeChange(NamedTuple):
     """What lies between two commits: how many on each side, and the change of files in words."""
 
     behind: int

@@ -12,7 +12,18 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from xgit.errors import XgitError
-from xgit.guards import modified, stale_pin, unpushed, unpushed_data, untracked
+from xgit.guards import (
+    config,
+    environment,
+    modified,
+    protected_tags,
+    secrets,
+    stale_pin,
+    unpushed,
+    unpushed_data,
+    untracked,
+    variables,
+)
 from xgit.record.model import GuardResult, Json, RepoState, Violation
 
 STAGES = ("commit", "push", "run", "ci")
@@ -56,6 +67,11 @@ GUARDS = (
     as_guard(unpushed),
     as_guard(stale_pin),
     as_guard(unpushed_data),
+    as_guard(config),
+    as_guard(variables),
+    as_guard(environment),
+    as_guard(secrets),
+    as_guard(protected_tags),
 )
 
 

@@ -16,7 +16,12 @@ REASON = "data that is on no remote cannot be had by anyone else"
 
 
 def check(state: RepoState) -> tuple[Violation, ...]:
-    """One violation for each pin; none for data that a command or another repository makes."""
+    """One violation for each pin; none for data that a command or another repository makes.
+
+    A push that only deletes takes no pin to the remote.
+    """
+    if state.pushes and all(push.deletes for push in state.pushes):
+        return ()
     return tuple(
         _violation(pin)
         for pin in state.pins

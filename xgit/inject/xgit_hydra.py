@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+import xgit_ask  # type: ignore[import-not-found]
 import xgit_leaves  # type: ignore[import-not-found]
 import xgit_spool  # type: ignore[import-not-found]
 import xgit_values  # type: ignore[import-not-found]
@@ -22,13 +23,19 @@ class Capture(Callback):
     """Two events for each job: `hydra_start` with the config, `hydra_end` with the result."""
 
     def on_job_start(self, config: Any, **kwargs: Any) -> None:
-        """Before the task runs, which may change the config it is given."""
+        """Before the task runs, which may change the config it is given, or must not start."""
         try:
             event = _facts(config)
             event.update(xgit_leaves.read(config))
-            xgit_spool.write(event)
+            written = xgit_spool.write(event)
         except Exception as error:
             _trouble("the Hydra config could not be read", error)
+            return
+        try:
+            if written:
+                xgit_ask.ask(event["time"])
+        except Exception as error:
+            _trouble("the guards could not be asked before the task", error)
 
     def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
         """After the task returned or raised; not after sys.exit, a signal or os._exit."""

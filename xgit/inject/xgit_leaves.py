@@ -23,7 +23,8 @@ def read(config: Any) -> Dict[str, Any]:
     Returns:
         `text` YAML as written without the node `hydra` · `leaves` dotted name to JSON value ·
         `raw` the text of values with an interpolation · `unresolved` name to error text ·
-        `env` variable to value or None · `env_leaves` name to the variables read for it.
+        `env` variable to value or None · `env_leaves` name to the variables read for it ·
+        `env_required` the variables read without a default.
     """
     from omegaconf import OmegaConf
 
@@ -46,6 +47,7 @@ def read(config: Any) -> Dict[str, Any]:
         "unresolved": walk.unresolved,
         "env": {name: os.environ.get(name) for name in sorted(mentioned)},
         "env_leaves": walk.env_leaves,
+        "env_required": sorted(walk.env_required),
     }
 
 
@@ -56,6 +58,7 @@ class _Walk:
         self.raw = {}  # type: Dict[str, str]
         self.unresolved = {}  # type: Dict[str, str]
         self.env_leaves = {}  # type: Dict[str, List[str]]
+        self.env_required = set()  # type: Set[str]
         self.count = 0
         self.open = []  # type: List[Any]  # the containers being walked
 
@@ -93,7 +96,7 @@ class _Walk:
         from omegaconf import OmegaConf
 
         self.raw[name] = raw
-        with _WatchedVariables() as names:
+        with _WatchedVariables(self.env_required) as names:
             try:
                 value = node[key]
             except Exception as error:
@@ -114,10 +117,15 @@ class _Walk:
 
 
 class _WatchedVariables:
-    """Notes which variables `oc.env` is asked for, also through other leaves and nested names."""
+    """Notes which variables `oc.env` is asked for, also through other leaves and nested names.
 
-    def __init__(self) -> None:
+    Args:
+        required: gets those that are asked for without a default.
+    """
+
+    def __init__(self, required: Set[str]) -> None:
         self.names = set()  # type: Set[str]
+        self.required = required
         self.table = None  # type: Any
         self.own = None  # type: Any
 
@@ -135,6 +143,8 @@ class _WatchedVariables:
     def _watch(self, config: Any, parent: Any, node: Any, args: Any, args_str: Any) -> Any:
         if args:
             self.names.add(str(args[0]))
+        if len(args) == 1:
+            self.required.add(str(args[0]))
         return self.own(config, parent, node, args, args_str)
 
     def __exit__(self, *failure: object) -> None:

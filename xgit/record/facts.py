@@ -1,4 +1,4 @@
-"""The nouns of what is captured: parameters, environment, hardware, metrics, artifacts."""
+"""The nouns of what is captured: parameters, environment, metrics, and what guards look at."""
 
 from __future__ import annotations
 
@@ -134,3 +134,164 @@ class Artifact(NamedTuple):
     hash: str
     size_bytes: int
     stored: bool
+
+
+# ---------------------------------------------------------------- what guards judge
+
+
+class Credential(NamedTuple):
+    """A secret where none may be. The secret itself is not kept.
+
+    Attributes:
+        path: of the staged file that has it in `line`, counted from one.
+        remote: name of the remote whose URL has it; `url` is the URL without it.
+        push: it is the URL for pushes alone.
+    """
+
+    kind: str
+    path: str = ""
+    line: int = 0
+    remote: str | None = None
+    url: str = ""
+    push: bool = False
+
+
+class Lock(NamedTuple):
+    """A lock file.
+
+    Attributes:
+        path: relative to the root.
+        versions: those it allows of each package, by the normal form of its name.
+        stale: in words, how it differs from the pyproject.toml that it was made for.
+    """
+
+    path: str
+    versions: Mapping[str, tuple[str, ...]]
+    stale: tuple[str, ...] = ()
+
+
+class Installed(NamedTuple):
+    """An environment and its packages.
+
+    Attributes:
+        prefix: of a virtual environment its directory, else the interpreter.
+        install: the start of a command that installs into it, such as `uv pip install`.
+        sync: the command that brings it to the state of uv.lock, or None where there is none.
+    """
+
+    prefix: str
+    packages: Mapping[str, Package]
+    install: str
+    sync: str | None = None
+
+
+class ConfigFile(NamedTuple):
+    """A Hydra config as the index has it.
+
+    Attributes:
+        directory: the config directory that it lies in; `.` is the root.
+        text: what a link leads to where it is one; None when the next commit removes the file.
+        staged: the next commit changes it.
+        primary: programs start from it, as far as can be told.
+    """
+
+    path: str
+    directory: str
+    text: str | None
+    staged: bool = False
+    primary: bool = False
+    link: bool = False
+
+
+class ConfigFailure(NamedTuple):
+    """A config that the project's Hydra cannot compose, as the index has it.
+
+    Attributes:
+        inside: path of the config that has to be changed; often the same.
+        lacking: path of a config that is in the work tree and not in the index, and would help.
+        ignored: git ignores what is lacking.
+    """
+
+    path: str
+    reason: str
+    inside: str
+    lacking: str = ""
+    ignored: bool = False
+
+
+class RequiredVariable(NamedTuple):
+    """A variable that a staged config demands, at its first place; lines are counted from one.
+
+    Attributes:
+        declare_in: the file of settings to which the table of the guard can be appended, or empty
+            where it has the table.
+    """
+
+    name: str
+    path: str
+    line: int
+    declare_in: str = ""
+
+
+class ComposedConfig(NamedTuple):
+    """A config as the program composed it, or `params.yaml` as it stands.
+
+    Attributes:
+        values: dotted name to resolved value.
+        variables: name of each environment variable that it reads through `oc.env` without a
+            default, with its value, or None where it is unset.
+        readers: name of a variable to the dotted names whose values it went into, where known.
+        source: `hydra`, or the path of the params file.
+    """
+
+    values: Mapping[str, Json]
+    variables: Mapping[str, str | None] = NOTHING
+    source: str = "hydra"
+    readers: Mapping[str, tuple[str, ...]] = NOTHING
+
+
+class StagedFile(NamedTuple):
+    """A file whose content the next commit adds or changes.
+
+    Attributes:
+        mode: as git has it: `100644`, `100755`, `120000` (a link) or `160000` (a submodule).
+        blob: the id of the staged content.
+        lfs: the content is a pointer of git LFS; `size_bytes` is that of the pointer.
+    """
+
+    path: str
+    mode: str
+    blob: str
+    size_bytes: int
+    lfs: bool = False
+
+
+class PushedRef(NamedTuple):
+    """One line that git gives a pre-push hook; an id of zeros stands for nothing.
+
+    Attributes:
+        remote: name or URL of where it is pushed to.
+    """
+
+    local_ref: str
+    local_id: str
+    remote_ref: str
+    remote_id: str
+    remote: str = "origin"
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the remote is to have the ref no longer."""
+        return not self.local_id.strip("0")
+
+    @property
+    def creates(self) -> bool:
+        """Whether the remote does not have the ref yet."""
+        return not self.remote_id.strip("0")
+
+
+class Trouble(NamedTuple):
+    """Why something could not be had or known, and the command that helps."""
+
+    reason: str
+    remedy: str

@@ -15,17 +15,27 @@ from typing import Literal, NamedTuple
 from xgit.record.facts import (
     NOTHING,
     Artifact,
+    ComposedConfig,
+    ConfigFailure,
+    ConfigFile,
+    Credential,
     Environment,
     Gpu,
     Hardware,
     HydraFacts,
+    Installed,
     Json,
+    Lock,
     Metrics,
     Number,
     Package,
     Params,
     Point,
+    PushedRef,
     Python,
+    RequiredVariable,
+    StagedFile,
+    Trouble,
 )
 
 __all__ = [
@@ -33,6 +43,10 @@ __all__ = [
     "Artifact",
     "Broken",
     "Code",
+    "ComposedConfig",
+    "ConfigFailure",
+    "ConfigFile",
+    "Credential",
     "Environment",
     "Expectation",
     "Experiment",
@@ -40,7 +54,9 @@ __all__ = [
     "GuardResult",
     "Hardware",
     "HydraFacts",
+    "Installed",
     "Json",
+    "Lock",
     "Metrics",
     "Number",
     "Outcome",
@@ -49,9 +65,12 @@ __all__ = [
     "Person",
     "Pin",
     "Point",
+    "PushedRef",
     "Python",
     "RepoState",
     "Request",
+    "RequiredVariable",
+    "StagedFile",
     "Status",
     "Submodule",
     "Summary",
@@ -123,13 +142,6 @@ class Code(NamedTuple):
         return self.snapshot or self.commit
 
 
-class Trouble(NamedTuple):
-    """Why something could not be had or known, and the command that helps."""
-
-    reason: str
-    remedy: str
-
-
 class Pin(NamedTuple):
     """A content hash that fixes a file or a directory of the work tree.
 
@@ -194,6 +206,14 @@ class RepoState(NamedTuple):
         config: what the program composed, where that is known.
         staged: what the next commit adds or changes; only at the commit stage.
         pushes: what is about to be pushed; only in a pre-push hook.
+        credentials: secrets in what is staged (at the commit stage), else in the remotes' URLs.
+        lock: what the lock file of the project says, where it has one.
+        installed: the environment that the command will run in, where it can be told.
+        config_files: the Hydra configs that the next commit will have, of each config directory in
+            which it changes one; outside the commit stage of all.
+        config_failures: the configs that do not compose.
+        required_variables: what staged configs read through `oc.env` without a default, and
+            `Settings.variables` lacks.
     """
 
     root: str
@@ -217,46 +237,12 @@ class RepoState(NamedTuple):
     config: ComposedConfig | None = None
     staged: tuple[StagedFile, ...] = ()
     pushes: tuple[PushedRef, ...] = ()
-
-
-class StagedFile(NamedTuple):
-    """A file whose content the next commit adds or changes.
-
-    Attributes:
-        mode: as git has it: `100644`, `100755`, `120000` (a link) or `160000` (a submodule).
-        blob: the id of the staged content.
-        lfs: the content is a pointer of git LFS; `size_bytes` is that of the pointer.
-    """
-
-    path: str
-    mode: str
-    blob: str
-    size_bytes: int
-    lfs: bool = False
-
-
-class ComposedConfig(NamedTuple):
-    """A config as the program composed it, or `params.yaml` as it stands.
-
-    Attributes:
-        values: dotted name to resolved value.
-        variables: name of each environment variable that it reads through `oc.env` without a
-            default, with its value, or None where it is unset.
-        source: `hydra`, or the path of the params file.
-    """
-
-    values: Mapping[str, Json]
-    variables: Mapping[str, str | None] = NOTHING
-    source: str = "hydra"
-
-
-class PushedRef(NamedTuple):
-    """One line that git gives a pre-push hook; an id of zeros stands for nothing."""
-
-    local_ref: str
-    local_id: str
-    remote_ref: str
-    remote_id: str
+    credentials: tuple[Credential, ...] = ()
+    lock: Lock | None = None
+    installed: Installed | None = None
+    config_files: tuple[ConfigFile, ...] = ()
+    config_failures: tuple[ConfigFailure, ...] = ()
+    required_variables: tuple[RequiredVariable, ...] = ()
 
 
 class Violation(NamedTuple):

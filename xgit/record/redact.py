@@ -6,11 +6,13 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 from urllib.parse import quote, quote_plus
 
 from xgit.record.model import HydraFacts, Json, Params
 from xgit.record.secret_names import is_secret_name, is_secret_variable
+from xgit.record.token_shapes import Shapes
 from xgit.record.urls import CREDENTIALS, cut_credentials, mask_urls
 
 MASK = "***"
@@ -28,10 +30,12 @@ class Secrets:
     Attributes:
         forms: every way a value may be written, the longest first.
         produced: parameters that are nothing but what an interpolation made of a secret variable.
+        shapes: tokens that are known by their shape, or None where nothing knows them.
     """
 
     forms: tuple[str, ...] = ()
     produced: frozenset[str] = frozenset()
+    shapes: Shapes | None = None
 
     @classmethod
     def gather(
@@ -68,10 +72,16 @@ class Secrets:
         ordered = tuple(sorted(forms, key=lambda form: (-len(form), form)))
         return cls(ordered, frozenset(produced))
 
+    def with_shapes(self, shapes: Shapes | None) -> Self:
+        """The same, and tokens of these shapes."""
+        return replace(self, shapes=shapes)
+
     def mask_text(self, text: str) -> str:
         """The text with every secret, and the credentials of every URL, as `***`."""
         for form in self.forms:
             text = text.replace(form, MASK)
+        if self.shapes is not None:
+            text = self.shapes.mask_text(text, MASK)
         return mask_urls(text, MASK)
 
     def mask_bytes(self, data: bytes) -> bytes:
@@ -81,6 +91,8 @@ class Secrets:
         """
         for form in self.forms:
             data = data.replace(_bytes_of(form), MASK.encode())
+        if self.shapes is not None:
+            data = self.shapes.mask_bytes(data, MASK.encode())
         return _IN_BYTES.sub(_cut_bytes, data)
 
     def mask_argv(self, argv: Sequence[str]) -> tuple[str, ...]:

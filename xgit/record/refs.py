@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from xgit.errors import XgitError
 
 EXPERIMENT_PREFIX = "refs/tags/experiment/"
+REPRODUCTION_PREFIX = "refs/tags/reproduction/"
+PROTECTED_PREFIXES = (EXPERIMENT_PREFIX, REPRODUCTION_PREFIX)
+"""Refs that are made once and never moved: what was said of them must stay true."""
 TAG_PREFIX = EXPERIMENT_PREFIX.removeprefix("refs/tags/")
 
 ID_GRAMMAR = re.compile(r"[0-9a-z][0-9a-z-]{0,62}(\.[0-9]+)?")

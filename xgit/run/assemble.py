@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,16 +11,19 @@ from xgit.capture.environment import describe as environment
 from xgit.capture.metrics import merging as metrics
 from xgit.capture.metrics.files import MetricFiles
 from xgit.capture.params.reading import params_of
-from xgit.capture.spool.nouns import Spool
+from xgit.capture.spool.nouns import HydraJob, Spool
 from xgit.capture.spool.reading import read_spool
 from xgit.record.model import (
     Environment,
     Experiment,
+    GuardResult,
     Outcome,
     Params,
     Pin,
+    Violation,
 )
 from xgit.record.redact import Secrets
+from xgit.record.token_shapes import MARGIN_BYTES, Shapes, shapes
 from xgit.run.output import read_log
 from xgit.settings import DEFAULT_VARIABLES, Settings
 from xgit.store import query
@@ -40,6 +43,8 @@ class Circumstances:
         environ: the environment of the command, from which allowed variables and secrets are known.
         fallback: the parameters of a program that is no Hydra app.
         files: the metric files as they were before the run; None when nobody looked.
+        judge: what the guards say of the jobs that ran; None when what they said before the start
+            is all that is known.
     """
 
     root: Path
@@ -47,6 +52,7 @@ class Circumstances:
     environ: Mapping[str, str]
     fallback: Params = field(default_factory=Params)
     files: MetricFiles | None = None
+    judge: Callable[[Sequence[HydraJob]], tuple[GuardResult, ...]] | None = None
 
 
 def finish(
@@ -75,6 +81,7 @@ def finish(
         outcome=outcome,
         params=params,
         metrics=measured,
+        guards=known.guards if around.judge is None else around.judge(spool.jobs),
         environment=ran_in,
         artifacts=spool.artifacts,
         expectations=expectations,
@@ -116,7 +123,8 @@ def _reasons_against(it: Experiment) -> Iterable[str]:
             continue
         subjects = [one.subject for one in result.violations]
         more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
-        yield f"{result.id} was allowed: {subjects[0] if subjects else ''}{more}"
+        how = "was allowed" if result.outcome == "allowed" else "found afterwards"
+        yield f"{result.id} {how}: {subjects[0] if subjects else ''}{more}"
     if it.outcome.status != "completed":
         yield f"the run did not complete, it {_ended(it.outcome)}"
 
@@ -137,10 +145,13 @@ def _without_secrets(
         produced=spool.env_leaves,
         allowed=frozenset((*DEFAULT_VARIABLES, *around.settings.variables)),
     )
+    known, shape_notes = _shapes()
+    secrets = secrets.with_shapes(known)
     mask = secrets.mask_text
     margin = max(
         (len(form.encode("utf-8", "surrogateescape")) for form in secrets.forms), default=0
     )
+    margin = max(margin, MARGIN_BYTES if known else 0)
     output = read_log(directory, around.settings.log_bytes)
     return it._replace(
         command=secrets.mask_argv(it.command),
@@ -151,11 +162,37 @@ def _without_secrets(
         expectations=tuple(
             one._replace(expression=mask(one.expression)) for one in it.expectations
         ),
-        notes=tuple(mask(one) for one in it.notes),
+        guards=tuple(_masked_result(one, secrets) for one in it.guards),
+        reasons=tuple(mask(one) for one in it.reasons),
+        notes=tuple(mask(one) for one in (*it.notes, *shape_notes)),
         log=output.joined(secrets.mask_bytes, margin),
     )
+
+
+def _shapes() -> tuple[Shapes | None, tuple[str, ...]]:
+    """The shapes of tokens; a note where the scanner is there and broken: the run is kept."""
+    try:
+        return shapes(), ()
+    except Exception as error:  # noqa: BLE001 - it is a package of the user's environment
+        what = f"{type(error).__name__}: {error}"
+        return None, (f"known shapes of tokens were not looked for: detect-secrets failed: {what}",)
 
 
 def _masked_pin(pin: Pin, secrets: Secrets) -> Pin:
     command = None if pin.command is None else secrets.mask_text(pin.command)
     return pin._replace(command=command)
+
+
+def _masked_result(result: GuardResult, secrets: Secrets) -> GuardResult:
+    """What a guard found may be a value of the config."""
+    return result._replace(
+        violations=tuple(
+            Violation(
+                one.guard,
+                secrets.mask_text(one.subject),
+                secrets.mask_text(one.remedy),
+                None if one.alternative is None else secrets.mask_text(one.alternative),
+            )
+            for one in result.violations
+        )
+    )

@@ -16,11 +16,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from xgit.errors import NOT_EXECUTABLE, NOT_FOUND, XgitError
 from xgit.record.model import Outcome, Status
@@ -53,6 +54,17 @@ class Started:
     stderr: int = 2
     timeout_seconds: float | None = None
     grace_seconds: float = 10.0
+
+
+class Desk(Protocol):
+    """Who answers what the command asks while it runs."""
+
+    @property
+    def handle(self) -> int | None:
+        """A descriptor that is readable when the command asks; None when it is not answered."""
+
+    def answer(self) -> bool:
+        """Answer without waiting for anything; False when the command must be ended."""
 
 
 def find_program(name: str, cwd: str, env: Mapping[str, str]) -> str:
@@ -88,21 +100,27 @@ def _not_started(name: str, program: str, error: OSError) -> XgitError:
     return XgitError(f"{word} cannot be executed: {error.strerror}", hint, exit_code=NOT_EXECUTABLE)
 
 
-def execute(started: Started, log: BoundedLog, meanwhile: Callable[[], None]) -> Outcome:
-    """Run the command to its end; `meanwhile` is called once while it runs.
+def execute(
+    started: Started, log: BoundedLog, meanwhile: Iterable[object] = (), desk: Desk | None = None
+) -> Outcome:
+    """Run the command to its end.
+
+    Args:
+        meanwhile: iterated once while it runs; what it asks is answered between the steps.
 
     Raises:
         XgitError: it could not be started: 126 or 127 as env(1) has them.
     """
-    return _Watch(started, log).run(meanwhile)
+    return _Watch(started, log, desk).run(meanwhile)
 
 
 class _Watch:
     """One run of one command; its methods are the steps of `run` and the signal handler."""
 
-    def __init__(self, started: Started, log: BoundedLog) -> None:
+    def __init__(self, started: Started, log: BoundedLog, desk: Desk | None) -> None:
         self._how = started
         self._log = log
+        self._desk = desk
         self._log_lock = threading.Lock()
         self._shares_group = processes.owns_terminal()
         self._process: subprocess.Popen[bytes] | None = None
@@ -112,7 +130,7 @@ class _Watch:
         self._timed_out = False
         self._streams: tuple[terminal.Stream, ...] = ()
 
-    def run(self, meanwhile: Callable[[], None]) -> Outcome:
+    def run(self, meanwhile: Iterable[object]) -> Outcome:
         out, err = terminal.open_streams(self._how.stdout, self._how.stderr)
         self._streams = (out,) if out is err else (out, err)
         try:
@@ -121,7 +139,7 @@ class _Watch:
         finally:
             self._drain()
 
-    def _run(self, stdout: int, stderr: int, wake: int, meanwhile: Callable[[], None]) -> Outcome:
+    def _run(self, stdout: int, stderr: int, wake: int, meanwhile: Iterable[object]) -> Outcome:
         started, clock = datetime.now(UTC), time.monotonic()
         process = self._start(stdout, stderr)
         if self._how.timeout_seconds is not None:
@@ -130,7 +148,8 @@ class _Watch:
             terminal.start_copying(stream, self._keep)
         for number in self._early:
             processes.send(process.pid, number, to_group=not self._shares_group)
-        meanwhile()
+        for _ in meanwhile:
+            self._listen(process, wake, 0)
         self._wait(process, wake)
         duration = time.monotonic() - clock
         finished = datetime.now(UTC)
@@ -207,8 +226,16 @@ class _Watch:
                 processes.end_all(self._how.mark, process.pid, self._how.grace_seconds)
                 self._deadline = None
                 continue
-            if select.select([wake], [], [], rest)[0]:
-                os.read(wake, 4096)
+            self._listen(process, wake, rest)
+
+    def _listen(self, process: subprocess.Popen[bytes], wake: int, seconds: float | None) -> None:
+        """Wait so long, at most, for a signal or a question, and answer the question."""
+        asked = None if self._desk is None else self._desk.handle
+        ready = select.select([wake] if asked is None else [wake, asked], [], [], seconds)[0]
+        if wake in ready:
+            os.read(wake, 4096)
+        if self._desk is not None and asked in ready and not self._desk.answer():
+            processes.end_all(self._how.mark, process.pid, self._how.grace_seconds)
 
     # ------------------------------------------------------------ the end
 

@@ -24,6 +24,7 @@ from xgit.guards import registry
 from xgit.record import refs
 from xgit.record.model import Experiment, GuardResult, Outcome, RepoState, Request, Summary
 from xgit.run import begin, execute, journal
+from xgit.run.handshake import Handshake, Judge
 from xgit.run.journal import Journal
 from xgit.run.meanwhile import Findings
 from xgit.run.output import BoundedLog
@@ -71,7 +72,8 @@ def run(
         now: the clock.
 
     Raises:
-        Refused: a guard refused; nothing was started and nothing is left.
+        Refused: a guard refused; nothing was started, or what was started was ended before its
+            first task. Nothing is left.
         XgitError: the command could not be started, or the run could not be recorded. In the
             latter case all that was measured lies in the journal, and the message says so.
     """
@@ -109,13 +111,15 @@ def run(
     except BaseException:
         _abandon(repo, place)
         raise
-    outcome = _execute(repo, request, settings, place, findings, environ, stdout)
+    judge = Judge(state, guards, request.allow, request.snapshot, results)
+    talk = Handshake(place.spool, judge, lambda told: findings.keep_guards(place, told))
+    outcome = _execute(repo, request, settings, place, findings, environ, stdout, talk)
     with suppress(OSError):  # the directory is gone, or the disk is broken: go on to the end
         place.note_ending(outcome)
     # What the end needs was imported while the command ran (Findings.gather).
     from xgit.run import assemble
 
-    around = assemble.Circumstances(root, settings, environ, fallback, files)
+    around = assemble.Circumstances(root, settings, environ, fallback, files, talk.results)
     experiment = assemble.finish(findings.experiment, outcome, place.directory, around)
     saved = _save(repo, experiment, place, identity, findings.base_tree)
     return Recorded(experiment, saved, findings.previous)
@@ -164,6 +168,7 @@ def _execute(
     findings: Findings,
     environ: dict[str, str],
     stdout: int,
+    talk: Handshake,
 ) -> Outcome:
     env = execute.child_environment(place.spool, INJECT, environ)
     how = execute.Started(
@@ -177,12 +182,17 @@ def _execute(
     )
     try:
         log = _log(place, settings)
-        outcome = execute.execute(how, log, lambda: findings.gather(repo, place, settings, environ))
-    except XgitError:  # it never started, so there is nothing to keep
+        with talk:
+            steps = findings.gather(repo, place, settings, environ)
+            outcome = execute.execute(how, log, steps, talk)
+        if talk.refused:
+            raise Refused(talk.refused)
+    except XgitError:  # nothing that was asked for has begun, so there is nothing to keep
         _abandon(repo, place)
         raise
     if log.failed:
         findings.note(f"the log is not whole: {log.failed} while it was written")
+    findings.note(*talk.notes)
     return outcome
 
 

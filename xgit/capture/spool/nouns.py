@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xgit.record.model import Artifact, Json, Number, Point
+from xgit.record.model import Artifact, ComposedConfig, Json, Number, Point
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class HydraJob:
         unresolved: leaves that Hydra could not resolve, with the error; their value is the text.
         env: variables that the config names, with their values; None where unset.
         env_leaves: the variables that were read to resolve a leaf.
+        env_required: the variables that were read without a default.
         status: `COMPLETED`, `FAILED`, or None when it never ended (sys.exit, a signal, a crash).
         values: the numbers it returned.
         other: what it returned beside numbers, by name with its type.
@@ -55,6 +56,19 @@ class HydraJob:
     status: str | None = None
     values: Mapping[str, Number] = field(default_factory=dict)
     other: Mapping[str, str] = field(default_factory=dict)
+    env_required: tuple[str, ...] = ()
+
+    @property
+    def composed(self) -> ComposedConfig:
+        """The config as guards judge it; a value that could not be resolved is none."""
+        return ComposedConfig(
+            values={k: v for k, v in self.leaves.items() if k not in self.unresolved},
+            variables={name: self.env.get(name) for name in self.env_required},
+            readers={
+                name: tuple(leaf for leaf, names in self.env_leaves.items() if name in names)
+                for name in self.env_required
+            },
+        )
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,7 @@ def _job(event: dict[str, Any]) -> HydraJob:
         env_leaves={
             as_text(k): tuple(as_text(name) for name in v) for k, v in event["env_leaves"].items()
         },
+        env_required=tuple(as_text(name) for name in event.get("env_required", ())),
         started=as_time(event["time"]),
     )
 

@@ -1,9 +1,13 @@
-"""How violations are printed: all at once, each with the command that mends it."""
+"""How violations are told: all at once, each with the command that mends it.
+
+`xgit check`, `xgit exp run` and `xgit-guard` print the same lines.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from xgit.errors import BUG, XgitError
 from xgit.record.escape import visible
 from xgit.record.model import GuardResult, Violation
 
@@ -49,3 +53,20 @@ def violations_document(results: Sequence[GuardResult]) -> list[dict[str, object
 
 def _violation_document(found: Violation) -> dict[str, object]:
     return {"subject": visible(found.subject), "remedy": visible(found.remedy)}
+
+
+def bug_error(error: Exception) -> XgitError:
+    """What is told of a bug in xgit, its traceback written into a file that the hint names."""
+    import os
+    import sys
+    import tempfile
+    import traceback
+
+    from xgit import __version__
+
+    handle, path = tempfile.mkstemp(prefix="xgit-bug-", suffix=".log", text=True)
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"xgit {__version__}, Python {sys.version}\n{sys.argv}\n\n")
+        traceback.print_exception(error, file=file)
+    message = f"this is a bug in xgit: {type(error).__name__}: {error}"
+    return XgitError(message, f"please report it with {path}", exit_code=BUG)

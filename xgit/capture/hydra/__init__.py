@@ -1,0 +1,1 @@
+"""The project's Hydra configs as the next commit has them: read as text, and composed."""
