@@ -38,7 +38,9 @@ def test_each_guard_of_a_commit_or_a_push_has_its_id() -> None:
 @pytest.mark.parametrize("name", HOOKS)
 def test_a_hook_of_the_manifest(name: str) -> None:
     hook = HOOKS[name]
-    own = ("id", "name", "description", "entry", "stages")
+    own = ("id", "name", "description", "entry", "stages", "additional_dependencies")
+    scans = name in ("xgit-guard", "xgit-secrets")
+    assert hook.get("additional_dependencies") == (["detect-secrets>=1.5"] if scans else None)
     assert {key: value for key, value in hook.items() if key not in own} == {
         "language": "python",
         "pass_filenames": False,

@@ -11,7 +11,7 @@ import xgit_spool as spool  # type: ignore[import-not-found]
 
 LONGEST_SECONDS = 10.0
 REFUSED = 125
-_END_SECONDS = 5.0
+_END_SECONDS = 30.0
 
 
 def ask(time: float) -> None:
