@@ -21,7 +21,7 @@ FLOORS = [
     ["record"],
     ["capture", "store"],
     ["guards", "compare"],
-    ["run"],
+    ["run", "setup"],
     ["cli"],
 ]
 RANK = {wing: floor for floor, wings in enumerate(FLOORS) for wing in wings}

@@ -25,7 +25,7 @@ EXP_COMMANDS = {
     "compare": "exp_compare",
     "recover": "exp_recover",
 }
-COMMANDS = {"check": "check", "demo": "demo"}
+COMMANDS = {"init": "init", "check": "check", "demo": "demo"}
 
 
 class LazyGroup(click.Group):

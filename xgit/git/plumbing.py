@@ -68,6 +68,10 @@ class GitError(XgitError):
         self.stderr = stderr
 
 
+class NoRepository(XgitError):
+    """There is no repository where one was looked for."""
+
+
 class _Opened(NamedTuple):
     """What `git rev-parse` tells of a repository; `places` are git's variables made absolute."""
 
@@ -196,7 +200,7 @@ def _cannot_open(path: Path, said: str) -> XgitError:
         told = f"GIT_DIR is set to {os.environ['GIT_DIR']}, which is not a git repository"
         return XgitError(told, "unset GIT_DIR")
     if "not a git repository" in said:
-        return XgitError(f"{path} is not in a git repository", "git init")
+        return NoRepository(f"{path} is not in a git repository", "git init")
     return GitError(["rev-parse"], 128, said)
 
 
