@@ -28,11 +28,13 @@ from xgit.record.model import (
     Credential,
     Installed,
     Lock,
+    MentionedPath,
     Package,
     Pin,
     PushedRef,
     RepoState,
     RequiredVariable,
+    StagedFile,
     Submodule,
     Trouble,
 )
@@ -277,6 +279,22 @@ STATES: dict[str, dict[str, Any]] = {
     "no upstream": {"pushed": False, "ahead": 1, "branch": "topic"},
     "no remote": {"pushed": False, "ahead": 2, "remotes": ()},
     "detached": {"pushed": False, "ahead": 1, "branch": None},
+    "ignored data": {"dvc_homes": ("",), "mentioned": (
+        MentionedPath("data/train.csv", "data.path in the config", "ignored", "data/train.csv"),)},
+    "data elsewhere": {"dvc_homes": ("",), "mentioned": (
+        MentionedPath("/mnt/nas/train.csv", "the command line", "outside"),)},
+    "staged data": {
+        "stage": "commit", "dvc_homes": ("",), "staged": (
+            StagedFile("data/train.csv", "100644", "b" * 40, 3_400_000),),
+    },
+    "large file": {
+        "stage": "commit", "dvc_homes": ("",), "staged": (
+            StagedFile("models/base.bin", "100644", "b" * 40, 98_000_000),),
+    },
+    "large file, no DVC": {
+        "stage": "commit", "staged": (
+            StagedFile("demo.mp4", "100644", "b" * 40, 98_000_000),),
+    },
     "stale": {"pins": (pin("data/train.csv", stale="content differs"),)},
     "unpushed data": {"pins": (pin("data/images", pushed=False),)},
     "moved tag": {"stage": "push", "pushes": (pushed(local_id=MINE),)},

@@ -13,12 +13,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from xgit.errors import XgitError
 from xgit.record.model import Outcome
 from xgit.run.execute import Started, execute, find_program
 from xgit.run.output import BoundedLog, read_log
+from xgit.run.processes import _parents_first, end_all
 
 HARNESS = """
 import json, os, sys
@@ -363,3 +365,20 @@ def test_a_reader_that_goes_away_is_told_to_the_command(tmp_path: Path) -> None:
     process.stdout.read(100)
     process.stdout.close()
     assert process.wait(timeout=20) == 141
+
+
+def test_a_shell_is_ended_before_its_command_so_that_it_starts_no_next_one(tmp_path: Path) -> None:
+    """Whatever the order of the pids, which starts anew now and then."""
+    script = "sh -c 'sleep 60; :' & sh -c 'sleep 60; :'; touch went-on"
+    with subprocess.Popen(["sh", "-c", script], cwd=tmp_path) as shell:
+        try:
+            whole = [shell.pid]
+            while len(whole) < 5:
+                whole = [shell.pid, *(one.pid for one in psutil.Process(shell.pid).children(True))]
+            order = _parents_first(set(whole))
+            parents = {pid: psutil.Process(pid).ppid() for pid in order[1:]}
+            assert order[0] == shell.pid
+            assert all(order.index(parents[pid]) < order.index(pid) for pid in order[1:])
+        finally:
+            end_all("no such mark", shell.pid, 5.0)
+    assert not (tmp_path / "went-on").exists()

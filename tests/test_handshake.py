@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -403,6 +404,18 @@ def judge(outcome: str = "passed") -> Judge:
     state = RepoState("/x", "0" * 40, "main", pushed=True)
     early = (GuardResult("one", "passed"), GuardResult("two", "passed"))
     return Judge(state, (), frozenset(), snapshot=False, early=early)
+
+
+def test_where_the_facts_cannot_be_read_again_their_guard_refuses() -> None:
+    def read_again(state: RepoState) -> RepoState:
+        raise OSError("gone")
+
+    guards = (registry.guard("unpinned"), registry.guard("variables"))
+    early = tuple(GuardResult(one.id, "passed") for one in guards)
+    asked = judge()._replace(guards=guards, early=early, read_again=read_again)
+    unpinned, variables = asked.results(SimpleNamespace(composed=None, cwd=None))  # type: ignore[arg-type]
+    assert unpinned.violations[0].subject == "guard unpinned crashed: OSError: gone"
+    assert variables.outcome == "passed"
 
 
 def test_of_several_judgements_the_gravest_counts() -> None:

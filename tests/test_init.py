@@ -663,8 +663,7 @@ def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "repos:\n- repo: a\n  rev: v\n  hooks:\n  - id: x",
         "repos:\n    - repo: a\n      rev: v\n      hooks:\n          - id: x\n\n\n",
         "repos:\n- {repo: a, hooks: [{id: x}]}\nci: {}\n",
-        "repos:\n- repo: a\n  hooks:\n  - id: x\n    args:\n    - >-\n"
-        "      a\n\n      b\n\nci: 1\n",
+        "repos:\n- repo: a\n  hooks:\n  - id: x\n    args:\n    - >-\n      a\n\n      b\nci: 1\n",
         "---\nrepos:\n- repo: a\n  hooks:\n",
         "fail_fast: true\n",
         "\ufeffrepos:\n- repo: a\n  hooks: []\n",

@@ -25,7 +25,7 @@ DIRTY = CLEAN._replace(
     pins=(STALE,),
 )
 ALL = [
-    *("untracked", "modified", "unpushed", "stale-pin", "unpushed-data"),
+    *("untracked", "modified", "unpushed", "unpinned", "stale-pin", "unpushed-data"),
     *("variables", "environment", "secrets"),
 ]
 
@@ -84,7 +84,7 @@ def test_guard_that_crashes_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     ("stage", "ids"),
     [
         ("run", ALL),
-        ("commit", ["stale-pin", "config", "variables", "secrets"]),
+        ("commit", ["unpinned", "stale-pin", "config", "variables", "secrets", "large-file"]),
         ("push", ["unpushed-data", "protected-tags"]),
         ("ci", ["untracked", "modified", "environment"]),
     ],

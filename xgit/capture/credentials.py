@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from xgit.capture.cache import Cache
 from xgit.git.objects import read_objects
-from xgit.git.plumbing import Repo, git_fields
+from xgit.git.plumbing import Repo
 from xgit.record.model import Credential, Json, StagedFile
 from xgit.record.token_shapes import DETECTORS, detectors
 from xgit.record.urls import strip_url
@@ -27,17 +27,6 @@ _REGULAR = ("100644", "100755")
 
 
 # ---------------------------------------------------------------- staged files
-
-
-def staged_files(repo: Repo) -> tuple[StagedFile, ...]:
-    """What the next commit adds or changes; the sizes are not asked for."""
-    options = ("--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--diff-filter=AMT")
-    fields = git_fields(repo, "diff", *options, "--no-ext-diff", "--ignore-submodules=all")
-    heads = (field.split(" ") for field in fields[::2])
-    return tuple(
-        StagedFile(path, mode=head[1], blob=head[3], size_bytes=0)
-        for head, path in zip(heads, fields[1::2], strict=True)
-    )
 
 
 def in_staged(

@@ -62,6 +62,22 @@ def read_state(question: Question, cache: Cache) -> RepoState:
     return state
 
 
+def with_config(repo: Repo, needs: Collection[str], state: RepoState) -> RepoState:
+    """The state after its `config` or `cwd` was replaced: what follows from them is read again.
+
+    Args:
+        needs: names of facts; of the others nothing is read.
+    """
+    if "mentioned" not in needs:
+        return state
+    from xgit.capture.data.tools import dvc_homes, uses_lfs
+    from xgit.capture.mentioned import mentioned_paths
+
+    found = mentioned_paths(repo, state, None, None)
+    homes = dvc_homes(state.root, [one.path for one in found])
+    return state._replace(mentioned=found, dvc_homes=homes, lfs=uses_lfs(state.root))
+
+
 def _work_tree(question: Question, state: RepoState, cache: Cache) -> RepoState:
     """HEAD, branch, remotes, untracked and modified files."""
     return code.add_code(question.repo, state, question.identity)
@@ -101,6 +117,34 @@ def _config(question: Question, state: RepoState, cache: Cache) -> RepoState:
     return state._replace(config=ComposedConfig(found.values, source=found.source))
 
 
+def _staged(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """What the next commit adds or changes; nothing but at the commit stage."""
+    if state.stage != "commit":
+        return state
+    from xgit.capture.staged import staged_files
+
+    return state._replace(staged=staged_files(question.repo))
+
+
+def _mentioned(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """What the command line and the `config` name and nothing pins."""
+    if state.stage == "commit":
+        return state  # nothing is about to run
+    from xgit.capture.mentioned import mentioned_paths
+
+    return state._replace(mentioned=mentioned_paths(question.repo, state, question.tracked, cache))
+
+
+def _data_tools(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """Where DVC is at work, and whether git LFS is, as far as `staged` and `mentioned` need it."""
+    if not (state.staged or state.mentioned):
+        return state
+    from xgit.capture.data.tools import dvc_homes, uses_lfs
+
+    paths = [*(one.path for one in state.staged), *(one.path for one in state.mentioned)]
+    return state._replace(dvc_homes=dvc_homes(state.root, paths), lfs=uses_lfs(state.root))
+
+
 def _pushes(question: Question, state: RepoState, cache: Cache) -> RepoState:
     """What the pushes leave behind of the recorded commits, told as notes."""
     if not state.pushes:
@@ -111,14 +155,13 @@ def _pushes(question: Question, state: RepoState, cache: Cache) -> RepoState:
 
 
 def _credentials(question: Question, state: RepoState, cache: Cache) -> RepoState:
-    """Secrets in what is staged at the commit stage, else in the URLs of the remotes."""
+    """Secrets in what is `staged` at the commit stage, else in the URLs of the remotes."""
     from xgit.capture import credentials
 
     if state.stage != "commit":
         return state._replace(credentials=credentials.in_remotes(question.repo))
     options = question.settings.guards.get("secrets", {})
-    staged = state.staged or credentials.staged_files(question.repo)
-    found, notes = credentials.in_staged(question.repo, staged, options, cache)
+    found, notes = credentials.in_staged(question.repo, state.staged, options, cache)
     return state._replace(credentials=found, notes=(*state.notes, *notes))
 
 
@@ -172,6 +215,9 @@ FACTS: dict[str, Fact] = {
     "data-remotes": _data_remotes,
     "pushes": _pushes,
     "config": _config,
+    "staged": _staged,
+    "mentioned": _mentioned,
+    "data-tools": _data_tools,
     "credentials": _credentials,
     "lock": _lock,
     "config-files": _config_files,

@@ -72,7 +72,6 @@ def _opened(here: Path, stack: ExitStack) -> tuple[Repo, bool]:
             raise
         aside = Path(stack.enter_context(TemporaryDirectory(prefix="xgit-init-")))
         return questioning_repo(here, aside), True
-    assert repo.config is not None  # read before git looks at any content: it disarms filters
     root = repo.work_tree
     if not here.samefile(root) and not os.listdir(here):
         raise XgitError(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from xgit.git.plumbing import Repo, git_fields, git_line
+from xgit.git.plumbing import GitError, Repo, git_done, git_fields, git_line
+
+_PATHS_AT_ONCE = 500
 
 
 class WorkTreeStatus(NamedTuple):
@@ -72,6 +76,33 @@ def commits_on_no_remote(repo: Repo, commit: str) -> int:
 def tracked_paths(repo: Repo, *patterns: str) -> list[str]:
     """Tracked paths that match any of the pathspecs, relative to the root."""
     return git_fields(repo, "ls-files", "-z", "--full-name", "--", *patterns)
+
+
+def ignored_paths(repo: Repo, paths: Sequence[str]) -> list[str]:
+    """Files that git ignores and does not track, among the paths and in those that are directories.
+
+    What lies in a submodule, or behind a symlink, is not looked for.
+    """
+    found: list[str] = []
+    for at in range(0, len(paths), _PATHS_AT_ONCE):
+        literal = (f":(literal){path}" for path in paths[at : at + _PATHS_AT_ONCE])
+        options = ("--others", "--ignored", "--exclude-standard", "-z")
+        found += git_fields(repo, "ls-files", *options, "--", *literal)
+    return found
+
+
+def ignored_names(repo: Repo, paths: Iterable[str]) -> set[str]:
+    """Those paths that git would ignore, whether or not they are there.
+
+    Raises:
+        GitError: one lies in a submodule or behind a symlink.
+    """
+    data = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    arguments = ("check-ignore", "-z", "--stdin")
+    done = git_done(repo, *arguments, data=data)
+    if done.returncode not in (0, 1):  # 1: none is ignored
+        raise GitError(arguments, done.returncode, done.stderr.decode(errors="replace"))
+    return {os.fsdecode(path) for path in done.stdout.split(b"\0") if path}
 
 
 def submodule_commits(repo: Repo) -> dict[str, str]:

@@ -15,10 +15,12 @@ from xgit.errors import XgitError
 from xgit.guards import (
     config,
     environment,
+    large_file,
     modified,
     protected_tags,
     secrets,
     stale_pin,
+    unpinned,
     unpushed,
     unpushed_data,
     untracked,
@@ -65,12 +67,14 @@ GUARDS = (
     as_guard(untracked, snapshot_mends=True),
     as_guard(modified, snapshot_mends=True),
     as_guard(unpushed),
+    as_guard(unpinned),
     as_guard(stale_pin),
     as_guard(unpushed_data),
     as_guard(config),
     as_guard(variables),
     as_guard(environment),
     as_guard(secrets),
+    as_guard(large_file),
     as_guard(protected_tags),
 )
 

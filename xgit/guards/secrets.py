@@ -11,7 +11,7 @@ from xgit.record.token_shapes import DETECTORS
 
 ID = "secrets"
 STAGES = ("commit", "run")
-NEEDS = ("credentials",)
+NEEDS = ("staged", "credentials")
 REASON = "a secret that is in git cannot be taken back"
 OPTIONS: dict[str, Json] = {"plugins": list(DETECTORS), "names": True, "allow": []}
 

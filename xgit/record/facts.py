@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Number = int | float
 Json = Any  # a value that json.loads can return
@@ -257,6 +257,7 @@ class StagedFile(NamedTuple):
         mode: as git has it: `100644`, `100755`, `120000` (a link) or `160000` (a submodule).
         blob: the id of the staged content.
         lfs: the content is a pointer of git LFS; `size_bytes` is that of the pointer.
+        known: HEAD has this very content, under this path or one that the commit changes.
     """
 
     path: str
@@ -264,6 +265,26 @@ class StagedFile(NamedTuple):
     blob: str
     size_bytes: int
     lfs: bool = False
+    known: bool = False
+
+
+class MentionedPath(NamedTuple):
+    """A file or directory that a run is told to use, and that no commit and no pin has.
+
+    Attributes:
+        path: relative to the root; absolute where it lies outside.
+        where: what names it: `the command line`, or the config and the dotted name in it.
+        state: `ignored` by git, or `outside` the repository.
+        add: of what is ignored, the path that `dvc add` takes: of a directory that is ignored as a
+            whole, DVC takes all or nothing.
+        reinclude: the directory whose `*.dvc` git ignores, which has to end before; or None.
+    """
+
+    path: str
+    where: str
+    state: Literal["ignored", "outside"]
+    add: str = ""
+    reinclude: str | None = None
 
 
 class PushedRef(NamedTuple):

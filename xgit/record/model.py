@@ -26,6 +26,7 @@ from xgit.record.facts import (
     Installed,
     Json,
     Lock,
+    MentionedPath,
     Metrics,
     Number,
     Package,
@@ -57,6 +58,7 @@ __all__ = [
     "Installed",
     "Json",
     "Lock",
+    "MentionedPath",
     "Metrics",
     "Number",
     "Outcome",
@@ -214,6 +216,11 @@ class RepoState(NamedTuple):
         config_failures: the configs that do not compose.
         required_variables: what staged configs read through `oc.env` without a default, and
             `Settings.variables` lacks.
+        mentioned: what the command line and the config name and nothing pins; only where something
+            is about to run.
+        dvc_homes: the directories of the DVC repositories that `staged` and `mentioned` lie in;
+            empty at the top.
+        lfs: git LFS keeps files of this repository.
     """
 
     root: str
@@ -243,6 +250,9 @@ class RepoState(NamedTuple):
     config_files: tuple[ConfigFile, ...] = ()
     config_failures: tuple[ConfigFailure, ...] = ()
     required_variables: tuple[RequiredVariable, ...] = ()
+    mentioned: tuple[MentionedPath, ...] = ()
+    dvc_homes: tuple[str, ...] = ()
+    lfs: bool = False
 
 
 class Violation(NamedTuple):

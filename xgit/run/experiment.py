@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from xgit.capture.cache import Cache
 from xgit.capture.data import find as data
 from xgit.capture.metrics.files import MetricFiles, dvc_metric_paths
 from xgit.capture.params import reading as params
-from xgit.capture.state import Question, read_state
+from xgit.capture.state import Question, read_state, with_config
 from xgit.errors import REFUSED, XgitError, os_trouble
 from xgit.git import plumbing
 from xgit.git import status as git_status
@@ -111,7 +112,8 @@ def run(
     except BaseException:
         _abandon(repo, place)
         raise
-    judge = Judge(state, guards, request.allow, request.snapshot, results)
+    read_again = partial(with_config, repo, registry.needs_of(guards))
+    judge = Judge(state, guards, request.allow, request.snapshot, results, read_again)
     talk = Handshake(place.spool, judge, lambda told: findings.keep_guards(place, told))
     outcome = _execute(repo, request, settings, place, findings, environ, stdout, talk)
     with suppress(OSError):  # the directory is gone, or the disk is broken: go on to the end

@@ -14,8 +14,9 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self
 
 from xgit.guards import registry
 from xgit.guards.registry import Guard
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Results = tuple[GuardResult, ...]
 
 _NEED = "config"
+_FOLLOWS = "mentioned"  # the fact that is read again when the config is another
 _NAME = "ask"
 _QUESTION = re.compile(rb"(answer-[0-9]{1,20}-[0-9a-f]{8}) ([0-9.e+]{1,40})")
 _MOST_BYTES = 65536
@@ -38,6 +40,7 @@ class Judge(NamedTuple):
 
     Attributes:
         early: what all guards said before the start.
+        read_again: reads anew what follows from the config of a state.
     """
 
     state: RepoState
@@ -45,6 +48,7 @@ class Judge(NamedTuple):
     allow: frozenset[str]
     snapshot: bool
     early: Results
+    read_again: Callable[[RepoState], RepoState] = lambda state: state
 
     @property
     def interested(self) -> tuple[Guard, ...]:
@@ -54,9 +58,20 @@ class Judge(NamedTuple):
     def results(self, job: HydraJob) -> Results:
         """What all guards say when the config is that of the job."""
         state = self.state._replace(config=job.composed, cwd=job.cwd or self.state.cwd)
-        return _merged(
-            self.early, registry.judge(state, self.interested, self.allow, self.snapshot)
-        )
+        guards = self.interested
+        try:
+            state = self.read_again(state)
+        except Exception as error:  # noqa: BLE001 - the run goes on, or is over: it must be recorded
+            crash = partial(_raise, error)
+            guards = tuple(
+                one._replace(check=crash) if _FOLLOWS in one.needs else one for one in guards
+            )
+        return _merged(self.early, registry.judge(state, guards, self.allow, self.snapshot))
+
+
+def _raise(error: Exception, state: RepoState) -> NoReturn:
+    """The check of a guard whose facts could not be read: it cannot judge either."""
+    raise error
 
 
 def _merged(before: Results, after: Results) -> Results:

@@ -42,13 +42,32 @@ def end_all(mark: str, pid: int, grace_seconds: float) -> None:
     limit = time.monotonic() + grace_seconds
     told: set[int] = set()
     while (alive := _members(mark, pid)) and time.monotonic() < limit + _UNKILLABLE_SECONDS:
-        for one in alive - told:
+        for one in _parents_first(alive - told):
             send(one, signal.SIGTERM, to_group=False)
         told |= alive
         if time.monotonic() >= limit:
-            for one in alive:
+            for one in _parents_first(alive):
                 send(one, signal.SIGKILL, to_group=False)
         time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _parents_first(pids: set[int]) -> list[int]:
+    """No process before its parent: a shell whose command ends first would start the next one."""
+    import psutil
+
+    parents: dict[int, int] = {}
+    for pid in pids:
+        with suppress(psutil.Error):
+            parents[pid] = psutil.Process(pid).ppid()
+
+    def depth(pid: int) -> int:
+        seen: set[int] = set()
+        while pid in parents and pid not in seen:  # a pid that was used again could close a ring
+            seen.add(pid)
+            pid = parents[pid]
+        return len(seen)
+
+    return sorted(pids, key=depth)
 
 
 def _members(mark: str, pid: int) -> set[int]:

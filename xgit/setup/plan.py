@@ -80,6 +80,7 @@ def make_plan(repo: Repo, *, template: str | None, new_repo: bool) -> Plan:
         XgitError: a file that is to be added to cannot be read or written, or is not valid; or a
             template was named and a project is there.
     """
+    _ = repo.config  # read before git looks at any content: it disarms the repository's filters
     git_dir = repo.work_tree / ".git" if new_repo else repo.common_dir
     draft = _Draft(repo, git_dir / "hooks")
     if is_new(repo):
