@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from xgit.errors import Unreadable, Unsupported
+from xgit.errors import Unreadable
+from xgit.record import schemas
 from xgit.record.json_form import (
     first_line,
     format_time,
@@ -21,6 +20,7 @@ from xgit.record.model import (
     Artifact,
     Code,
     Environment,
+    EnvironmentLock,
     Expectation,
     Experiment,
     Gpu,
@@ -37,11 +37,12 @@ from xgit.record.model import (
     Point,
     Python,
     Submodule,
+    Unlocked,
     Violation,
 )
 
-SCHEMA = "xgit/record/v1"
-_SCHEMA_FILE = Path(__file__).parent.parent / "schema" / "record.v1.json"
+SCHEMA = schemas.name_of("record")
+_SIZES = (int, type(None))  # of what a pin knows of its size
 
 
 # ---------------------------------------------------------------- the record
@@ -142,30 +143,12 @@ def check(document: Mapping[str, Json]) -> None:
         Unsupported: its schema is a later one than this xgit knows.
         Unreadable: it does not fit the schema; the message names the first place.
     """
-    schema = document.get("schema")
-    if schema != SCHEMA:
-        family, _, version = str(schema).rpartition("/v")
-        if family == "xgit/record" and version.isdigit() and int(version) > 1:
-            raise Unsupported(
-                f"the record is of version {version}, and this xgit reads version 1",
-                "pip install --upgrade xgit",
-            )
-        raise Unreadable(f"record.json names no known schema: {str(schema)[:60]!r}")
-    try:
-        problem = next(load_validator().iter_errors(document), None)
-    except RecursionError as error:
-        raise Unreadable("record.json is nested too deep") from error
-    if problem is not None:
-        where = ".".join(str(part) for part in problem.absolute_path) or "the document"
-        raise Unreadable(f"record.json is not valid at {where}: {problem.message[:200]}")
+    schemas.check(document, "record")
 
 
-@cache
-def load_validator() -> Any:
-    """The validator of the schema, made once; it takes 0.1 s to import."""
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(_SCHEMA_FILE.read_text(encoding="utf-8")))
+def load_validator() -> None:
+    """Load the schema and what reads it, which takes 0.1 s, before it is needed."""
+    schemas.load_validator("record")
 
 
 # ---------------------------------------------------------------- its parts, in pairs
@@ -261,6 +244,23 @@ def _pin_from_json(doc: Mapping[str, Json]) -> Pin:
     return Pin(**_only(doc, Pin))
 
 
+def recorded_pins(document: Mapping[str, Json]) -> tuple[Pin, ...]:
+    """The pins in a record that was not held against the schema, which is slow for thousands.
+
+    Raises:
+        Unreadable: they are not as the schema has them.
+    """
+    try:
+        pins = tuple(_pin_from_json(one) for one in document["data"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise Unreadable(f"record.json has no readable data: {first_line(error)}") from error
+    for pin in pins:
+        texts = (pin.path, pin.kind, pin.hash, pin.source)
+        if not all(isinstance(text, str) for text in texts) or type(pin.size_bytes) not in _SIZES:
+            raise Unreadable("record.json has a pin that is none")
+    return pins
+
+
 def _environment_to_json(it: Environment) -> dict[str, Json]:
     python = it.python
     return {
@@ -275,6 +275,17 @@ def _environment_to_json(it: Environment) -> dict[str, Json]:
         "system_libraries": list(it.system_libraries),
         "variables": dict(it.variables),
         "container": it.container,
+        "lock": None if it.lock is None else _lock_to_json(it.lock),
+    }
+
+
+def _lock_to_json(it: EnvironmentLock) -> dict[str, Json]:
+    return {
+        "fingerprint": it.fingerprint,
+        "source": it.source,
+        "missing": [{name: getattr(one, name) for name in _names(Unlocked)} for one in it.missing],
+        "problem": it.problem,
+        "project": it.project,
     }
 
 
@@ -287,7 +298,13 @@ def _environment_from_json(doc: Mapping[str, Json]) -> Environment:
         system_libraries=tuple(doc["system_libraries"]),
         variables=doc["variables"],
         container=doc["container"],
+        lock=_lock_from_json(doc["lock"]) if doc.get("lock") else None,
     )
+
+
+def _lock_from_json(doc: Mapping[str, Json]) -> EnvironmentLock:
+    missing = tuple(Unlocked(**_only(one, Unlocked)) for one in doc["missing"])
+    return EnvironmentLock(**{**_only(doc, EnvironmentLock), "missing": missing})
 
 
 def _hardware_to_json(it: Hardware) -> dict[str, Json]:

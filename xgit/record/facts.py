@@ -39,8 +39,9 @@ class Package(NamedTuple):
     """An installed distribution.
 
     Attributes:
-        source: `index`, or where it came from: `git+https://…@<commit>`, `editable:<path>`,
-            `file:<path>`, the URL of an archive, or `conda`.
+        source: `index`, or where it came from: `git+https://…@<commit>`, with
+            `#subdirectory=<path>` where it is not at the top; `editable:<path>`; `file:<path>`; the
+            URL of an archive, with `#sha256=<hex>` where its installer noted that; or `conda`.
     """
 
     version: str
@@ -57,11 +58,43 @@ class Python(NamedTuple):
     prefix: str
 
 
+class Unlocked(NamedTuple):
+    """A package that `pylock.toml` does not have, so that it cannot be installed from there.
+
+    Attributes:
+        why: in words that could follow `because`.
+        directory: where in the repository it is installed from, `.` for its top; None elsewhere.
+    """
+
+    name: str
+    version: str
+    why: str
+    directory: str | None = None
+
+
+class EnvironmentLock(NamedTuple):
+    """What is known of how the packages could be installed again.
+
+    Attributes:
+        fingerprint: of interpreter, platform and packages: the same for the same environment.
+        source: who made the `pylock.toml` of the record; None where the record has none.
+        problem: why it has none, and what would mend it.
+        project: the lock file of the project in the commit that ran, or None.
+    """
+
+    fingerprint: str
+    source: Literal["uv"] | None = None
+    missing: tuple[Unlocked, ...] = ()
+    problem: str | None = None
+    project: str | None = None
+
+
 class Environment(NamedTuple):
     """What the program ran in; `python` is None when no Python program was seen.
 
     Attributes:
         notes: what could not be read; they are kept among the notes of the experiment.
+        lock: None when no Python program was seen, or a version before locks recorded it.
     """
 
     python: Python | None = None
@@ -71,6 +104,7 @@ class Environment(NamedTuple):
     system_libraries: tuple[Json, ...] = ()
     container: Json = None
     notes: tuple[str, ...] = ()
+    lock: EnvironmentLock | None = None
 
 
 class Gpu(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from xgit.record import figures
 from xgit.record.escape import code_span, fenced, markdown
-from xgit.record.model import Experiment, Hardware, Number, Pin
+from xgit.record.model import Environment, Experiment, Hardware, Number, Pin
 
 _MARKS = {True: "✓ met", False: "✗ not met", None: "not judged"}
 
@@ -18,16 +18,16 @@ def page(it: Experiment) -> str:
     """The page, as markdown, ending in a newline; sections without content are left out."""
     sections = (
         _head(it),
-        _section("Expectations", _expectations(it)),
-        _section("Metrics", _metrics(it)),
-        _section("Parameters", _params(it)),
-        _section("Data", _data(it)),
-        _section("Command", [fenced(shell_line(it.command), "sh")]),
-        _section("Code", _code(it)),
-        _section("Environment", _environment(it)),
-        _section("Guards", _guards(it)),
-        _section("Artifacts", _artifacts(it)),
-        _section("Notes", [f"- {markdown(note)}" for note in it.notes]),
+        section("Expectations", _expectations(it)),
+        section("Metrics", _metrics(it)),
+        section("Parameters", _params(it)),
+        section("Data", _data(it)),
+        section("Command", [fenced(shell_line(it.command), "sh")]),
+        section("Code", _code(it)),
+        section("Environment", _environment(it)),
+        section("Guards", _guards(it)),
+        section("Artifacts", _artifacts(it)),
+        section("Notes", [f"- {markdown(note)}" for note in it.notes]),
         [f"Recorded by xgit {markdown(it.xgit_version)}."],
     )
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
@@ -82,7 +82,8 @@ def gpu_names(hardware: Hardware) -> list[str]:
     return [f"{count}x {name}" if count > 1 else name for name, count in counts.items()]
 
 
-def _section(title: str, lines: Iterable[str]) -> list[str]:
+def section(title: str, lines: Iterable[str]) -> list[str]:
+    """The lines under a heading; nothing where there are none."""
     content = list(lines)
     return [f"## {title}", "", *content] if content else []
 
@@ -105,7 +106,8 @@ def _head(it: Experiment) -> list[str]:
     return lines
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table of cells that are markdown already; nothing where there is no row."""
     body = [f"| {' | '.join(row)} |" for row in rows]
     rule = "|".join("---" for _ in header)
     return [f"| {' | '.join(header)} |", f"|{rule}|", *body] if body else []
@@ -131,8 +133,8 @@ def _metrics(it: Experiment) -> list[str]:
         for name in names
     ]
     if any(drawn.values()):
-        return _table(("metric", "value", "source", "series"), rows)
-    return _table(("metric", "value", "source"), [row[:3] for row in rows])
+        return table(("metric", "value", "source", "series"), rows)
+    return table(("metric", "value", "source"), [row[:3] for row in rows])
 
 
 def _metric(it: Experiment, name: str) -> str:
@@ -145,12 +147,12 @@ def _params(it: Experiment) -> list[str]:
         (markdown(name), markdown(figures.format_value(value)))
         for name, value in it.params.values.items()
     )
-    return _table(("parameter", "value"), rows)
+    return table(("parameter", "value"), rows)
 
 
 def _data(it: Experiment) -> list[str]:
     header = ("data set", "path", "size", "hash", "made by")
-    return _table(header, (_pin(pin) for pin in it.data))
+    return table(header, (_pin(pin) for pin in it.data))
 
 
 def _pin(pin: Pin) -> tuple[str, ...]:
@@ -188,14 +190,31 @@ def _environment(it: Experiment) -> list[str]:
     lines = [f"- {markdown(text)}" for text in told]
     if env.packages:
         lines.append(f"- {len(env.packages)} packages: all are in [record.json](record.json)")
+    lines += _lock(env)
     # The index's packages would double the size of the page; what is from elsewhere is told.
     elsewhere = ((name, one) for name, one in env.packages.items() if one.source != "index")
     rows = ((markdown(name), markdown(p.version), markdown(p.source)) for name, p in elsewhere)
-    packages = _table(("package", "version", "source"), rows)
+    packages = table(("package", "version", "source"), rows)
     pairs = ((markdown(name), markdown(value)) for name, value in env.variables.items())
-    variables = _table(("variable", "value"), pairs)
-    tables = [line for table in (packages, variables) if table for line in ("", *table)]
+    variables = table(("variable", "value"), pairs)
+    tables = [line for part in (packages, variables) if part for line in ("", *part)]
     return _folded(", ".join(told[:1]) or "What it ran in", [*lines, *tables])
+
+
+def _lock(env: Environment) -> Iterator[str]:
+    """Whether the packages could be installed again, and which could not."""
+    lock = env.lock
+    if lock is None:
+        return
+    if lock.source is None:
+        yield f"- no pylock.toml: {markdown(lock.problem or 'it is not known why')}"
+    else:
+        lacks = f" has all but {len(lock.missing)} of them:" if lock.missing else " has them all"
+        yield f"- [pylock.toml](pylock.toml){lacks}"
+        for one in lock.missing:
+            yield f"  - {markdown(one.name)} {markdown(one.version)}: {markdown(one.why)}"
+    if lock.project:
+        yield f"- lock file of the project: {code_span(lock.project)}"
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
@@ -217,4 +236,4 @@ def _artifacts(it: Experiment) -> list[str]:
         (markdown(one.path), figures.format_bytes(one.size_bytes), markdown(one.hash))
         for one in it.artifacts
     )
-    return _table(("artifact", "size", "hash"), rows)
+    return table(("artifact", "size", "hash"), rows)

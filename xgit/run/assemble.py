@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xgit.capture.environment import describe as environment
+from xgit.capture.environment import locking
+from xgit.capture.environment.locking import LockPlace
 from xgit.capture.metrics import merging as metrics
 from xgit.capture.metrics.files import MetricFiles
 from xgit.capture.params.reading import params_of
@@ -29,6 +31,7 @@ from xgit.settings import DEFAULT_VARIABLES, Settings
 from xgit.store import query
 
 NO_METRICS = "no metrics were found: call xgit.log in the program, or write metrics.json"
+HELD_BACK = "a secret of this run stands in what uv answered"
 NOT_WATCHED = (
     "the Python program was not watched, so its packages and config are not known: "
     "was it started with -E, -I or -S?"
@@ -45,6 +48,7 @@ class Circumstances:
         files: the metric files as they were before the run; None when nobody looked.
         judge: what the guards say of the jobs that ran; None when what they said before the start
             is all that is known.
+        locks: where the locks of environments are kept; None where none is wanted.
     """
 
     root: Path
@@ -53,6 +57,7 @@ class Circumstances:
     fallback: Params = field(default_factory=Params)
     files: MetricFiles | None = None
     judge: Callable[[Sequence[HydraJob]], tuple[GuardResult, ...]] | None = None
+    locks: LockPlace | None = None
 
 
 def finish(
@@ -63,7 +68,7 @@ def finish(
     params, param_notes = params_of(spool, around.fallback)
     readings = around.files.read_changed(metrics.output_dirs(spool.jobs)) if around.files else ()
     measured = metrics.merge(spool, readings)
-    ran_in = _environment(known.environment, spool, around)
+    ran_in, lock = _locked(_environment(known.environment, spool, around), around.locks)
     expectations = tuple(
         query.expectation(one.expression, measured.values, params.values)
         for one in known.expectations
@@ -85,7 +90,7 @@ def finish(
         environment=ran_in,
         artifacts=spool.artifacts,
         expectations=expectations,
-        files=spool.files,
+        files={**spool.files, **lock},
         notes=tuple(dict.fromkeys(notes)),
     )
     return _without_secrets(_judged(whole), spool, directory, around)
@@ -97,7 +102,17 @@ def _environment(early: Environment, spool: Spool, around: Circumstances) -> Env
     if main is None or (early.python is not None and early.python.executable == main.executable):
         return early
     variables = environment.recorded_variables(around.environ, around.settings.variables)
-    return environment.environment(main, variables)
+    return environment.environment(main, variables)._replace(lock=early.lock)
+
+
+def _locked(
+    ran_in: Environment, place: LockPlace | None
+) -> tuple[Environment, Mapping[str, bytes]]:
+    """With what is known of its lock, and the file of it, if there is one."""
+    if place is None:
+        return ran_in._replace(lock=None), {}
+    found, text = locking.with_lock(ran_in, place)
+    return found, {} if text is None else {locking.FILE_NAME: text.encode()}
 
 
 def _missing(known: Experiment, spool: Spool, measured: bool) -> Iterator[str]:
@@ -146,6 +161,7 @@ def _without_secrets(
         allowed=frozenset((*DEFAULT_VARIABLES, *around.settings.variables)),
     )
     known, shape_notes = _shapes()
+    environment, files = _masked_lock(it, secrets)
     secrets = secrets.with_shapes(known)
     mask = secrets.mask_text
     margin = max(
@@ -158,6 +174,8 @@ def _without_secrets(
         why=None if it.why is None else mask(it.why),
         labels=tuple(mask(one) for one in it.labels),
         params=secrets.mask_params(it.params),
+        environment=environment,
+        files=files,
         data=tuple(_masked_pin(pin, secrets) for pin in it.data),
         expectations=tuple(
             one._replace(expression=mask(one.expression)) for one in it.expectations
@@ -176,6 +194,22 @@ def _shapes() -> tuple[Shapes | None, tuple[str, ...]]:
     except Exception as error:  # noqa: BLE001 - it is a package of the user's environment
         what = f"{type(error).__name__}: {error}"
         return None, (f"known shapes of tokens were not looked for: detect-secrets failed: {what}",)
+
+
+def _masked_lock(it: Experiment, secrets: Secrets) -> tuple[Environment, Mapping[str, bytes]]:
+    """The environment and the files, without a lock that has a secret of the run in it.
+
+    A lock with a mask in it would install nothing. Known shapes were looked for when it was made.
+    """
+    lock, text = it.environment.lock, it.files.get(locking.FILE_NAME)
+    if lock is None:
+        return it.environment, it.files
+    if text is not None and secrets.mask_bytes(text) != text:
+        lock = lock._replace(source=None, missing=(), problem=HELD_BACK)
+    problem = None if lock.problem is None else secrets.mask_text(lock.problem)
+    lock = lock._replace(problem=problem)
+    kept = {k: v for k, v in it.files.items() if lock.source or k != locking.FILE_NAME}
+    return it.environment._replace(lock=lock), kept
 
 
 def _masked_pin(pin: Pin, secrets: Secrets) -> Pin:

@@ -18,10 +18,9 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from xgit.errors import NOT_EXECUTABLE, NOT_FOUND, XgitError
 from xgit.record.model import Outcome, Status
@@ -35,8 +34,7 @@ _DRAIN_SECONDS = 0.5
 _IMPATIENT = 3  # so many Ctrl-C, and the grace is over
 
 
-@dataclass(frozen=True)
-class Started:
+class Started(NamedTuple):
     """How to start the command.
 
     Attributes:
@@ -106,7 +104,8 @@ def execute(
     """Run the command to its end.
 
     Args:
-        meanwhile: iterated once while it runs; what it asks is answered between the steps.
+        meanwhile: iterated once while it runs; what it asks is answered between the steps. A step
+            that is a float asks to go on after so many seconds, if the command still runs then.
 
     Raises:
         XgitError: it could not be started: 126 or 127 as env(1) has them.
@@ -148,8 +147,11 @@ class _Watch:
             terminal.start_copying(stream, self._keep)
         for number in self._early:
             processes.send(process.pid, number, to_group=not self._shares_group)
-        for _ in meanwhile:
-            self._listen(process, wake, 0)
+        for step in meanwhile:
+            if not isinstance(step, float):
+                self._listen(process, wake, 0)
+            elif not self._pause(process, wake, step):
+                break
         self._wait(process, wake)
         duration = time.monotonic() - clock
         finished = datetime.now(UTC)
@@ -227,6 +229,19 @@ class _Watch:
                 self._deadline = None
                 continue
             self._listen(process, wake, rest)
+
+    def _pause(self, process: subprocess.Popen[bytes], wake: int, seconds: float) -> bool:
+        """Wait so long; False at once when the command has ended, or is to be ended."""
+        limit = time.monotonic() + seconds
+        while process.poll() is None:
+            now = time.monotonic()
+            if self._deadline is not None and self._deadline <= now:
+                return False
+            if limit <= now:
+                return True
+            rest = min(limit, self._deadline or limit) - now
+            self._listen(process, wake, rest)
+        return False
 
     def _listen(self, process: subprocess.Popen[bytes], wake: int, seconds: float | None) -> None:
         """Wait so long, at most, for a signal or a question, and answer the question."""

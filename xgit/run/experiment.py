@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import xgit
 from xgit.capture.cache import Cache
@@ -33,7 +33,7 @@ from xgit.run.processes import SPOOL_VARIABLE
 from xgit.settings import Settings
 
 if TYPE_CHECKING:
-    from xgit.store.experiments import Saved
+    from xgit.store.tags import Saved
 
 PIPELINES = ("dvc.yaml", "*/dvc.yaml")
 INJECT = Path(xgit.__file__).parent / "inject"
@@ -58,18 +58,40 @@ class Recorded:
     previous: Summary | None
 
 
+class Launch(NamedTuple):
+    """How a command is started, where that is not as the user would start it.
+
+    Attributes:
+        environ: the environment instead of ours.
+        wrap: what is really started, of the command, its environment and the spool: a sandbox
+            that starts it.
+        guarded: whether the guards are asked.
+    """
+
+    environ: Mapping[str, str] | None = None
+    wrap: Callable[[Sequence[str], Mapping[str, str], Path], Sequence[str]] = (
+        lambda argv, env, spool: argv
+    )
+    guarded: bool = True
+
+
+AS_USUAL = Launch()
+
+
 def run(
     repo: Repo,
     request: Request,
     settings: Settings,
     *,
     stdout: int = 1,
+    launch: Launch = AS_USUAL,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Recorded:
     """Run a command as an experiment.
 
     Args:
         stdout: the descriptor of ours that the command's stdout comes out at.
+        launch: how it is started, where that is not as usual.
         now: the clock.
 
     Raises:
@@ -78,13 +100,13 @@ def run(
         XgitError: the command could not be started, or the run could not be recorded. In the
             latter case all that was measured lies in the journal, and the message says so.
     """
-    environ = dict(os.environ)
+    environ = dict(os.environ if launch.environ is None else launch.environ)
     execute.find_program(request.argv[0], request.cwd, environ)
     identity = plumbing.identity_line(repo)
     root, cwd = repo.work_tree, Path(request.cwd)
     fallback = params.file_params(root, cwd)
     tracked = git_status.tracked_paths(repo, *data.PIN_PATTERNS, *PIPELINES)
-    guards = registry.guards_for("run", settings.guards)
+    guards = registry.guards_for("run", settings.guards) if launch.guarded else ()
     with Cache(repo.private_dir) as cache:
         state = _state(repo, request, settings, guards, identity, tracked, cache)
         pipelines = (path for path in tracked if path.endswith(".yaml"))
@@ -115,13 +137,15 @@ def run(
     read_again = partial(with_config, repo, registry.needs_of(guards))
     judge = Judge(state, guards, request.allow, request.snapshot, results, read_again)
     talk = Handshake(place.spool, judge, lambda told: findings.keep_guards(place, told))
-    outcome = _execute(repo, request, settings, place, findings, environ, stdout, talk)
+    outcome = _execute(repo, request, settings, place, findings, environ, stdout, talk, launch)
     with suppress(OSError):  # the directory is gone, or the disk is broken: go on to the end
         place.note_ending(outcome)
     # What the end needs was imported while the command ran (Findings.gather).
+    from xgit.capture.environment.locking import lock_place
     from xgit.run import assemble
 
-    around = assemble.Circumstances(root, settings, environ, fallback, files, talk.results)
+    locks = lock_place(repo, environ)
+    around = assemble.Circumstances(root, settings, environ, fallback, files, talk.results, locks)
     experiment = assemble.finish(findings.experiment, outcome, place.directory, around)
     saved = _save(repo, experiment, place, identity, findings.base_tree)
     return Recorded(experiment, saved, findings.previous)
@@ -137,7 +161,8 @@ def _state(
     cache: Cache,
 ) -> RepoState:
     """What the guards judge, and what the record needs whatever they do."""
-    needs = registry.needs_of(guards) | {"work-tree", "pins"}
+    options = registry.options_of(settings.guards, guards)
+    needs = registry.needs_of(guards) | {"work-tree", "pushed", "pins"}
     question = Question(repo, settings, "run", needs, identity, request.argv, request.cwd, tracked)
     state = read_state(question, cache)
     if state.commit is None:
@@ -146,7 +171,7 @@ def _state(
             'git add -A && git commit -m "first"',
             exit_code=REFUSED,
         )
-    return state._replace(options=registry.options_of(settings.guards, guards))
+    return state._replace(options=options)
 
 
 def _snapshot(
@@ -171,10 +196,11 @@ def _execute(
     environ: dict[str, str],
     stdout: int,
     talk: Handshake,
+    launch: Launch,
 ) -> Outcome:
     env = execute.child_environment(place.spool, INJECT, environ)
     how = execute.Started(
-        argv=request.argv,
+        argv=launch.wrap(request.argv, env, place.spool),
         cwd=request.cwd,
         env=env,
         mark=env[SPOOL_VARIABLE],

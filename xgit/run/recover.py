@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from xgit.capture.environment.locking import lock_place
 from xgit.errors import Unreadable, XgitError, os_trouble
 from xgit.git import pack, plumbing
 from xgit.git.plumbing import Repo
@@ -64,7 +66,13 @@ def _record(repo: Repo, place: Journal) -> None:
     known = codec.from_record(document)
     if known.id != place.id:
         raise Unreadable(f"its record is that of {known.id}")
-    around = Circumstances(_root(repo), load_settings(_root(repo)), place.environ(), known.params)
+    around = Circumstances(
+        _root(repo),
+        load_settings(_root(repo)),
+        place.environ(),
+        known.params,
+        locks=lock_place(repo, os.environ),
+    )
     outcome = place.ending() or _outcome(known, place.directory)
     experiment = assemble.finish(known, outcome, place.directory, around)
     if document.get("assembled"):

@@ -17,6 +17,7 @@ from xgit.record.model import Json, Package
 from xgit.record.urls import strip_url
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")  # as packages may be called
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _WANTED = (b"name", b"version")
 _HEAD_BYTES = 2048  # the two are nearly always in here
 _METADATA_BYTES = 4 * 1024 * 1024
@@ -172,11 +173,22 @@ def _direct_source(text: bytes) -> str | None:
         return None
     vcs = _member(direct, "vcs_info")
     if vcs:
-        return f"{_member(vcs, 'vcs')}+{strip_url(url)}@{_member(vcs, 'commit_id')}"
+        below = _member(direct, "subdirectory")
+        where = f"#subdirectory={below}" if isinstance(below, str) and below else ""
+        return f"{_member(vcs, 'vcs')}+{strip_url(url)}@{_member(vcs, 'commit_id')}{where}"
     if not url.startswith("file:"):
-        return strip_url(url)
+        digest = _digest(_member(direct, "archive_info"))
+        return f"{strip_url(url).partition('#')[0]}#sha256={digest}" if digest else strip_url(url)
     editable = _member(_member(direct, "dir_info"), "editable") is True
     return f"{'editable' if editable else 'file'}:{_file_path(url)}"
+
+
+def _digest(archive: Json) -> str | None:
+    """The SHA-256 of an archive, in the newer form or the older one."""
+    newer = _member(_member(archive, "hashes"), "sha256")
+    kind, _, older = str(_member(archive, "hash") or "").partition("=")
+    digest = newer or (older if kind == "sha256" else None)
+    return digest if isinstance(digest, str) and _SHA256.fullmatch(digest) else None
 
 
 def _member(value: Json, key: str) -> Json:

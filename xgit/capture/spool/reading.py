@@ -27,7 +27,7 @@ from xgit.capture.spool.untrusted import (
 from xgit.inject.xgit_spool import is_kept_name
 from xgit.record.model import Artifact, Number, Point
 
-__all__ = ["HydraJob", "PythonFacts", "Spool", "read_spool"]
+__all__ = ["HydraJob", "PythonFacts", "Spool", "read_main_python", "read_spool"]
 
 MOST_POINTS = 1_000_000
 MOST_JOBS = 10_000
@@ -199,6 +199,11 @@ def _job(event: dict[str, Any]) -> HydraJob:
         env_required=tuple(as_text(name) for name in event.get("env_required", ())),
         started=as_time(event["time"]),
     )
+
+
+def read_main_python(directory: Path) -> PythonFacts | None:
+    """The `main_python` of a spool as it is now, without reading what was logged."""
+    return Spool(pythons=tuple(_pythons(directory))).main_python
 
 
 def _pythons(directory: Path) -> Iterator[PythonFacts]:
