@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import shlex
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +34,8 @@ class Settings(NamedTuple):
         grace_seconds: how long an interrupted command may take to end before it is killed.
         guards: for a stage the ids of its guards, for a guard the table of its options; what they
             may be is known to `guards.registry`.
+        tolerances: for the name of a metric or output, or a glob, the table of `rtol`, `atol` and
+            `ignore`; what they mean is known to `reproduce.tolerances`.
     """
 
     command: tuple[str, ...] = ()
@@ -42,6 +44,7 @@ class Settings(NamedTuple):
     log_bytes: int = 512 * 1024
     grace_seconds: float = 10.0
     guards: Mapping[str, Any] = MappingProxyType({})
+    tolerances: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 def load_settings(root: Path) -> Settings:
@@ -95,10 +98,47 @@ def _value(key: str, value: object, default: object, path: Path) -> object:
             raise XgitError(f"{key} in {path.name} is no command: {error}") from error
     if key == "guards":
         return value
+    if key == "tolerances":
+        return _tolerances(value, path)
     if isinstance(default, tuple):
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)
         raise XgitError(f"{key} in {path.name} is not a list of strings")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    amount = _amount(value)
+    if amount is None:
         raise XgitError(f"{key} in {path.name} is not a number of zero or more")
-    return int(value) if isinstance(default, int) else float(value)
+    return int(amount) if isinstance(default, int) else float(amount)
+
+
+def _amount(value: object) -> int | float | None:
+    """The value where it is a number of zero or more that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if 0 <= value <= sys.float_info.max else None
+
+
+def _tolerances(table: object, path: Path) -> dict[str, dict[str, float | bool]]:
+    where = f"tool.xgit.tolerances in {path.name}"
+    example = '"val/loss" = { rtol = 1e-6 }'
+    if not isinstance(table, dict):
+        raise XgitError(f"{where} is not a table", f"such as {example}")
+    for name, entry in table.items():
+        if not isinstance(entry, dict):
+            raise XgitError(f"{where}: {name!r} is given no table", f"such as {example}")
+        for option, value in entry.items():
+            _check_tolerance(option, value, f"{where}: {name!r}", name)
+    return table
+
+
+def _check_tolerance(option: str, value: object, where: str, name: str) -> None:
+    if option == "ignore":
+        if not isinstance(value, bool):
+            raise XgitError(f"{where}: ignore is neither true nor false")
+    elif option in ("rtol", "atol"):
+        if _amount(value) is None:
+            raise XgitError(f"{where}: {option} is not a number of zero or more")
+    else:
+        known = "known are: rtol, atol, ignore"
+        nested = f'put the whole name in quotes: "{name}.{option}"'  # TOML reads a.b as two tables
+        hint = nested if isinstance(value, dict) else known
+        raise XgitError(f"{where} has an unknown key {option!r}", hint)

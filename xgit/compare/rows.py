@@ -190,19 +190,34 @@ def _pin_text(pin: Pin) -> str:
 
 def environment_rows(experiments: Sequence[Experiment]) -> Iterator[Row]:
     """Python, platform, packages, recorded variables and the container."""
-    yield from _mappings(experiments, _python)
+    yield from platform_rows(experiments)
+    yield from package_rows(experiments)
+    yield from variable_rows(experiments)
     yield from _mappings(
+        experiments,
+        lambda it: {"container": it.environment.container} if it.environment.container else {},
+    )
+
+
+def platform_rows(experiments: Sequence[Experiment]) -> Iterator[Row]:
+    """The rows `python`, `python build` and `platform`."""
+    return _mappings(experiments, _python)
+
+
+def package_rows(experiments: Sequence[Experiment]) -> Iterator[Row]:
+    """The version of each package, with its source where that is no index."""
+    return _mappings(
         experiments,
         lambda it: {
             name: one.version if one.source == "index" else f"{one.version} from {one.source}"
             for name, one in it.environment.packages.items()
         },
     )
-    yield from _mappings(experiments, lambda it: it.environment.variables, name="${}")
-    yield from _mappings(
-        experiments,
-        lambda it: {"container": it.environment.container} if it.environment.container else {},
-    )
+
+
+def variable_rows(experiments: Sequence[Experiment]) -> Iterator[Row]:
+    """The recorded variables, as `$NAME`."""
+    return _mappings(experiments, lambda it: it.environment.variables, name="${}")
 
 
 def _python(it: Experiment) -> dict[str, str]:

@@ -23,8 +23,8 @@ def encode(document: Mapping[str, Json]) -> bytes:
     return (text + "\n").encode("utf-8")
 
 
-def decode(content: bytes) -> dict[str, Json]:
-    """The document in a record.json.
+def decode(content: bytes, file: str = "record.json") -> dict[str, Json]:
+    """The document in a record.json, or in another file of the record.
 
     Raises:
         Unreadable: it is not a JSON object, or so deep or large that Python cannot read it.
@@ -32,9 +32,9 @@ def decode(content: bytes) -> dict[str, Json]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"record.json is not readable JSON: {first_line(error)}") from error
+        raise Unreadable(f"{file} is not readable JSON: {first_line(error)}") from error
     if not isinstance(document, dict):
-        raise Unreadable("record.json is not a JSON object")
+        raise Unreadable(f"{file} is not a JSON object")
     return document
 
 

@@ -6,10 +6,12 @@ One `git for-each-ref` therefore lists any number of experiments without opening
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Final, get_args
 
 from xgit.errors import Unreadable
+from xgit.git.signature import SIGNATURE_STARTS
 from xgit.record.codec import expectation_to_json, expectations_from_json, outcome_to_json
 from xgit.record.figures import format_number
 from xgit.record.json_form import first_line, number_from_json, number_to_json, parse_time, to_json
@@ -26,6 +28,8 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     **dict.fromkeys(("labels", "expectations"), (list,)),
     "reproducible": (bool,),
 }
+_SIGNATURES = tuple(f"\n{mark.decode()}" for mark in SIGNATURE_STARTS)
+_LIKE_SIGNATURE = re.compile(r"^-----BEGIN", re.MULTILINE)
 _SHORT_WHY = 1000  # characters of a why that is too large for the summary
 
 
@@ -33,7 +37,7 @@ def tag_message(it: Experiment) -> str:
     """Subject, the why, and the summary as the last line."""
     parts = [_subject(it)]
     if it.why:
-        parts.append(_printable(it.why))
+        parts.append(printable(it.why))
     parts.append(_summary_line(it))
     return "\n\n".join(parts) + "\n"
 
@@ -44,13 +48,21 @@ def _subject(it: Experiment) -> str:
     if it.outcome.status != "completed":
         told.insert(0, it.outcome.status)
     words = " · ".join(told[:_SUBJECT_METRICS]) or it.outcome.status
-    return _printable(f"{it.id}: {words}").replace("\n", " ")
+    return printable(f"{it.id}: {words}").replace("\n", " ")
 
 
-def _printable(text: str) -> str:
-    """The text without control characters, which a terminal or git would act on."""
+def printable(text: str) -> str:
+    """The text without control characters, and with no line that git takes for a signature."""
     kept = (char if char.isprintable() or char == "\n" else " " for char in text)
-    return "".join(kept).strip()
+    return _LIKE_SIGNATURE.sub(" -----BEGIN", "".join(kept).strip())
+
+
+def signed_part(message: str) -> str:
+    """The message without its signature, and without what may follow that and nobody signed."""
+    if "\n-----BEGIN " not in message:
+        return message
+    found = max(message.rfind(mark) for mark in _SIGNATURES)
+    return message if found < 0 else message[: found + 1]
 
 
 def _summary_line(it: Experiment) -> str:
@@ -103,11 +115,10 @@ def parse_summary(message: str) -> Summary:
     Raises:
         Unreadable: there is none, or it is not one that `summary_line` writes.
     """
-    _, mark, text = message.rpartition("\n" + SUMMARY_MARK)
+    _, mark, text = signed_part(message).rpartition("\n" + SUMMARY_MARK)
     if not mark:
         raise Unreadable("the tag message has no Xgit-Summary line")
     try:
-        # A signature may follow the line.
         doc, _ = json.JSONDecoder().raw_decode(text)
         _check_types(doc)
         return Summary(

@@ -12,6 +12,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from xgit.record.code_facts import (
+    HiddenChange,
+    NestedRepo,
+    RemoteAnswer,
+    UnnamedModule,
+    UnpushedModule,
+)
 from xgit.record.facts import (
     NOTHING,
     Artifact,
@@ -20,6 +27,7 @@ from xgit.record.facts import (
     ConfigFile,
     Credential,
     Environment,
+    EnvironmentLock,
     Gpu,
     Hardware,
     HydraFacts,
@@ -37,7 +45,9 @@ from xgit.record.facts import (
     RequiredVariable,
     StagedFile,
     Trouble,
+    Unlocked,
 )
+from xgit.record.said import Event
 
 __all__ = [
     "NOTHING",
@@ -49,6 +59,8 @@ __all__ = [
     "ConfigFile",
     "Credential",
     "Environment",
+    "EnvironmentLock",
+    "Event",
     "Expectation",
     "Experiment",
     "Gpu",
@@ -77,6 +89,7 @@ __all__ = [
     "Submodule",
     "Summary",
     "Trouble",
+    "Unlocked",
     "Violation",
 ]
 
@@ -221,6 +234,11 @@ class RepoState(NamedTuple):
         dvc_homes: the directories of the DVC repositories that `staged` and `mentioned` lie in;
             empty at the top.
         lfs: git LFS keeps files of this repository.
+        hidden: changed files that git was told not to look at, so that `modified` lacks them.
+        nested: untracked repositories, each by itself or in a directory that is `untracked`.
+        answers: what the remotes said of HEAD, where they were asked.
+        unpushed_modules: submodules whose commit is on no remote, as far as that is known.
+        unnamed_modules: submodules of which nothing says where they are from.
     """
 
     root: str
@@ -253,6 +271,11 @@ class RepoState(NamedTuple):
     mentioned: tuple[MentionedPath, ...] = ()
     dvc_homes: tuple[str, ...] = ()
     lfs: bool = False
+    hidden: tuple[HiddenChange, ...] = ()
+    nested: tuple[NestedRepo, ...] = ()
+    answers: tuple[RemoteAnswer, ...] = ()
+    unpushed_modules: tuple[UnpushedModule, ...] = ()
+    unnamed_modules: tuple[UnnamedModule, ...] = ()
 
 
 class Violation(NamedTuple):
@@ -340,7 +363,11 @@ class Summary(NamedTuple):
     """An experiment as its tag message tells it, without opening a tree.
 
     Attributes:
+        labels: those that hold now: recorded, and put on or taken off since.
         cut: parameters were left out for size; the record has them all.
+        said: what was said of it after the fact, in the order of time.
+        verdict: no part of the tag: what its verdicts come to, in a word (`Standing.word`), where
+            somebody looked.
     """
 
     id: str
@@ -359,6 +386,8 @@ class Summary(NamedTuple):
     expectations: tuple[Expectation, ...]
     reproducible: bool
     cut: bool = False
+    said: tuple[Event, ...] = ()
+    verdict: str | None = None
 
 
 class Broken(NamedTuple):

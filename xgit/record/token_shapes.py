@@ -6,9 +6,10 @@ verification, which sends secrets over the network, are never used.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib import import_module
@@ -77,6 +78,22 @@ def _detector(name: str) -> BasePlugin:
             f"known are: {', '.join(sorted(known))}",
         )
     return known[name]()  # type: ignore[no-any-return]
+
+
+def detector_files(names: Sequence[str]) -> tuple[str, ...]:
+    """The files that make the detectors what they are, without importing them.
+
+    Returns:
+        Nothing where detect-secrets is not installed, or one of the names is none of `DETECTORS`.
+    """
+    if any(name not in _MODULES for name in names):
+        return ()
+    modules = ("base", *(_MODULES[name] for name in names))
+    for place in sys.path:
+        folder = os.path.join(place, _PACKAGE, "plugins")
+        if os.path.isfile(os.path.join(place, _PACKAGE, "__init__.py")):
+            return tuple(os.path.join(folder, f"{module}.py") for module in modules)
+    return ()
 
 
 class _Later(ModuleType):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from xgit.record.model import NOTHING, Experiment, Metrics, Number, Person
 
 Result = Literal["identical", "within-tolerance", "different", "failed"]
 """Of a whole reproduction: the gravest of what its parts came to, or why there are none."""
+AGREE: Final = ("identical", "within-tolerance")
+"""The results that mean it came out again."""
 Agreement = Literal["identical", "within-tolerance", "different", "missing", "ignored", "new"]
 """Of one metric or output: `missing` did not come again, `new` was not recorded."""
 Step = Literal["fetch", "environment", "data", "run"]
@@ -33,12 +35,28 @@ class Tolerance(NamedTuple):
 EXACT = Tolerance()
 
 
+class Tolerances(NamedTuple):
+    """Which tolerance holds for which metric or output; see `reproduce.tolerances`.
+
+    Attributes:
+        named: by a name or a glob, from the settings.
+        rtol, atol: from the command line, for every metric that is not ignored; None where it
+            says nothing.
+    """
+
+    named: Mapping[str, Tolerance] = NOTHING
+    rtol: float | None = None
+    atol: float | None = None
+
+
 class MetricVerdict(NamedTuple):
     """One metric, recorded and come again.
 
     Attributes:
         recorded: None where the experiment had no such metric.
         reproduced: of each repetition in turn; None where it did not come.
+        interval: where the next value would lie in 95 of 100 cases, from the spread of the
+            repetitions; None with fewer than two, or where one is no finite number.
     """
 
     name: str
@@ -46,13 +64,14 @@ class MetricVerdict(NamedTuple):
     recorded: Number | None
     reproduced: tuple[Number | None, ...]
     tolerance: Tolerance = EXACT
+    interval: tuple[float, float] | None = None
 
 
 class OutputVerdict(NamedTuple):
     """One output that is compared byte for byte, such as an artifact or the metrics over time.
 
     Attributes:
-        name: the artifact's name, or `metrics.jsonl` for the series.
+        name: the artifact's path, or `metrics.jsonl` for the series.
         recorded: its hash, or None where the experiment had none.
         reproduced: the hash of each repetition in turn, or None.
     """
@@ -67,8 +86,9 @@ class Suspect(NamedTuple):
     """Something that was not as in the recorded run, and may be why the result is not either.
 
     Attributes:
-        kind: `code`, `data`, `params`, `environment`, `variables`, `hardware`, `guards` or
-            `randomness`; the order of suspicion is that of the list they come in.
+        kind: `guards` (what already spoke against the recorded run), `data`, `code`, `params`,
+            `environment`, `variables`, `hardware` or `randomness`; the order of suspicion is that
+            of the list they come in.
         recorded, reproduced: as a person reads them; empty where there is nothing to set against.
     """
 
@@ -108,7 +128,7 @@ class Verdict(NamedTuple):
         step, reason: of a failed one: where, and what was wrong, in a sentence.
         remedy: the command that may mend a failed one, or None.
         runs: how often the command ran.
-        runs_exit_code: of the run that failed or was cut short, or None.
+        runs_exit_code: of a run that did not complete, or None.
         by: who reproduced it.
         notes: what the user should know, such as that the branch of the commit is gone.
     """
@@ -134,7 +154,20 @@ class Verdict(NamedTuple):
     @property
     def reproduced(self) -> bool:
         """Whether it came out again."""
-        return self.result in ("identical", "within-tolerance")
+        return self.result in AGREE
+
+
+class Judgement(NamedTuple):
+    """What comparing came to: those fields of a `Verdict`, under the same names."""
+
+    result: Result
+    step: Step | None = None
+    reason: str | None = None
+    runs: int = 0
+    runs_exit_code: int | None = None
+    metrics: tuple[MetricVerdict, ...] = ()
+    outputs: tuple[OutputVerdict, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
 
 
 class VerdictSummary(NamedTuple):
@@ -156,9 +189,19 @@ class VerdictSummary(NamedTuple):
     hermetic: bool
     environment: str
 
+    @property
+    def reproduced(self) -> bool:
+        """Whether it came out again."""
+        return self.result in AGREE
+
 
 class Rerun(NamedTuple):
-    """What one repetition left: the experiment it would be, and the hashes of its outputs."""
+    """What one repetition left.
+
+    Attributes:
+        experiment: the one it would be, with its files.
+        outputs: name to hash of further outputs, beside those in `experiment`.
+    """
 
     experiment: Experiment
     outputs: Mapping[str, str] = NOTHING

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from xgit.errors import Unreadable, XgitError
 from xgit.git import objects as git_objects
@@ -17,22 +15,21 @@ from xgit.git import pack as packs
 from xgit.git.objects import RefLine
 from xgit.git.plumbing import Repo
 from xgit.record import codec, json_form, message, page, refs
+from xgit.record.events import labels_after
 from xgit.record.model import Broken, Experiment, Json, Metrics, Summary
+from xgit.store import events
+from xgit.store.tags import (
+    RECORD_DIR,
+    RECORD_LIMIT_BYTES,
+    Saved,
+    check_tag,
+    content_of,
+    tag_object,
+)
 
-RECORD_DIR: Final = ".xgit"
-RECORD_LIMIT_BYTES = 32 * 1024 * 1024
 DEEP_ROWS = 200  # up to here `list_summaries` looks into the records as well
 _NAMED = 4  # how many of several possible ids a message names
 _SAME_SECOND = 64  # how many experiments may well end within one second
-
-
-@dataclass(frozen=True)
-class Saved:
-    """Where an experiment went."""
-
-    ref: str
-    commit: str
-    tag: str
 
 
 # ---------------------------------------------------------------- save
@@ -57,9 +54,10 @@ def save(
     parent = experiment.code.ran
     pack = packs.Pack(repo.object_format)
     record = pack.add("blob", json_form.encode(document))
-    tree = pack.add_tree(record_files(experiment, json_form.encode(document)))
+    told = _as_told(experiment, document)
+    tree = pack.add_tree(record_files(told, json_form.encode(document)))
     raw = base_tree if base_tree is not None else git_objects.tree_bytes(repo, parent)
-    text = message.tag_message(experiment)
+    text = message.tag_message(told)
     commit = pack.add(
         "commit",
         packs.commit_text(
@@ -71,17 +69,23 @@ def save(
         ),
     )
     name = refs.format_tag(experiment.id)
-    tag = pack.add("tag", _tag(repo, pack, name, commit, identity, text))
+    made = tag_object(repo, pack, name=name, commit=commit, identity=identity, text=text)
+    tag = pack.add("tag", made)
     ref = refs.format_ref(experiment.id)
     packs.store(repo, pack, ref, tag, owner=experiment.id)
     _remember_valid(repo, [record])
     return Saved(ref, commit, tag)
 
 
-def _tag(repo: Repo, pack: packs.Pack, name: str, commit: str, identity: str, text: str) -> bytes:
-    if repo.config.is_true("tag.gpgsign"):
-        return packs.sign(repo, commit_pack=pack, name=name, target=commit, message=text)
-    return packs.tag_text(target=commit, name=name, tagger=identity, message=text)
+def _as_told(experiment: Experiment, document: Mapping[str, Json]) -> Experiment:
+    """The experiment as its record tells it, so that page and message follow from the record."""
+    told = codec.from_record(document)
+    return told._replace(
+        params=told.params._replace(text=experiment.params.text),
+        metrics=told.metrics._replace(series=experiment.metrics.series),
+        log=experiment.log,
+        files=experiment.files,
+    )
 
 
 def record_files(experiment: Experiment, record: bytes) -> dict[str, bytes]:
@@ -119,8 +123,8 @@ def load(repo: Repo, experiment_id: str) -> Experiment:
     tag, record, series, params = git_objects.read_objects(
         repo, [ref, *names], limit_bytes=RECORD_LIMIT_BYTES
     )
-    _check_tag(experiment_id, tag)
-    document = json_form.decode(_content(experiment_id, "record.json", record))
+    check_tag(refs.format_tag(experiment_id), tag)
+    document = json_form.decode(content_of(refs.format_tag(experiment_id), "record.json", record))
     _check_once(repo, names[0], document)
     _check_own(experiment_id, document)
     experiment = codec.from_record(document)
@@ -160,33 +164,22 @@ def _inside(experiment_id: str) -> str:
     return f"{refs.format_ref(experiment_id)}^{{tree}}:{RECORD_DIR}/"
 
 
+def load_file(repo: Repo, experiment_id: str, name: str) -> bytes | None:
+    """One file of a record, such as `pylock.toml`; None where the record has none of that name.
+
+    Raises:
+        Unreadable: the tag is no experiment, or the file is too large to be read.
+    """
+    (oid,) = git_objects.object_names(repo, [_inside(experiment_id) + name])
+    return None if oid is None else _file(repo, experiment_id, name)
+
+
 def _file(repo: Repo, experiment_id: str, name: str) -> bytes:
     """The content of one file of a record, its tag checked."""
     wanted = [refs.format_ref(experiment_id), _inside(experiment_id) + name]
     tag, content = git_objects.read_objects(repo, wanted, limit_bytes=RECORD_LIMIT_BYTES)
-    _check_tag(experiment_id, tag)
-    return _content(experiment_id, name, content)
-
-
-def _check_tag(experiment_id: str, tag: bytes | int | None) -> None:
-    """A signature says nothing of the ref a tag lies under, so the name inside must agree."""
-    if not isinstance(tag, bytes) or not tag.startswith(b"object "):
-        raise Unreadable(f"experiment/{experiment_id} is not an annotated tag")
-    inside = tag.split(b"\n", 3)[2].removeprefix(b"tag ").decode("utf-8", "replace")
-    if inside != refs.format_tag(experiment_id):
-        raise Unreadable(f"experiment/{experiment_id} holds a tag that is named {inside!r}")
-
-
-def _content(experiment_id: str, name: str, content: bytes | int | None) -> bytes:
-    if content is None:
-        raise Unreadable(f"experiment/{experiment_id} has no {RECORD_DIR}/{name}")
-    if isinstance(content, int):
-        limit = RECORD_LIMIT_BYTES // 2**20
-        raise Unreadable(
-            f"{RECORD_DIR}/{name} of experiment/{experiment_id} has {content} bytes, "
-            f"more than the {limit} MiB xgit reads"
-        )
-    return content
+    check_tag(refs.format_tag(experiment_id), tag)
+    return content_of(refs.format_tag(experiment_id), name, content)
 
 
 def _check_once(repo: Repo, name: str, document: dict[str, Json]) -> None:
@@ -229,13 +222,36 @@ def list_summaries(
     """
     count = None if newest is None else newest + _SAME_SECOND
     lines = git_objects.refs_with_messages(repo, refs.EXPERIMENT_PREFIX, newest=count)
-    rows = _in_order([_row(line) for line in lines])
+    rows = _in_order(_with_said(repo, lines, [_row(line) for line in lines]))
     if newest is not None:
         # Tag dates have whole seconds: if the cut falls inside one, all must be read.
         if len(lines) == count and _second(rows[newest - 1]) == _second(rows[-1]):
             return list_summaries(repo, deep=deep)[:newest]
         rows = rows[:newest]
     return _looked_into(repo, rows) if deep and len(rows) <= DEEP_ROWS else rows
+
+
+def _with_said(
+    repo: Repo, lines: Sequence[RefLine], rows: Sequence[Summary | Broken]
+) -> list[Summary | Broken]:
+    """The rows, in step with their refs, with what was said of them after the fact."""
+    said = events.read_events(repo) if lines else {}
+    found: list[Summary | Broken] = []
+    for line, row in zip(lines, rows, strict=True):
+        own = said.get(line.target or "", ())
+        if own and isinstance(row, Summary):
+            row = row._replace(labels=labels_after(row.labels, own), said=own)  # noqa: PLW2901
+        found.append(row)
+    return found
+
+
+def recorded_labels(repo: Repo, experiment_id: str) -> tuple[str, ...]:
+    """The labels that an experiment was recorded with, none where its tag cannot be read."""
+    for line in git_objects.refs_with_messages(repo, refs.format_ref(experiment_id)):
+        row = _row(line)
+        if isinstance(row, Summary) and row.id == experiment_id:
+            return row.labels
+    return ()
 
 
 def _row(line: RefLine) -> Summary | Broken:
@@ -282,7 +298,7 @@ def _broken_records(repo: Repo, ids: Sequence[str]) -> dict[str, Broken]:
     contents = git_objects.read_objects(repo, names, limit_bytes=RECORD_LIMIT_BYTES)
     for one, content in zip(ids, contents, strict=True):
         try:
-            json_form.decode(_content(one, "record.json", content))
+            json_form.decode(content_of(refs.format_tag(one), "record.json", content))
         except Unreadable as error:
             broken[one] = Broken(one, error.message)
     return broken
@@ -327,7 +343,7 @@ def _counted_back(repo: Repo, text: str) -> str:
     if wanted < len(fine):
         return fine[wanted].id
     if not fine:
-        raise XgitError("there are no experiments here", "xgit exp run, or git fetch --tags")
+        raise XgitError("there are no experiments here", "xgit exp run, or xgit exp pull")
     raise XgitError(f"{text} goes back too far: there are {len(fine)} experiments", "xgit exp list")
 
 
@@ -339,5 +355,5 @@ def _unknown(repo: Repo, wanted: str) -> XgitError:
         for name in git_objects.ref_names(repo, refs.EXPERIMENT_PREFIX)
     ]
     near = get_close_matches(wanted, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else "xgit exp list, or git fetch --tags"
+    hint = f"did you mean {near[0]}?" if near else "xgit exp list, or xgit exp pull"
     return XgitError(f"there is no experiment {wanted!r}", hint)

@@ -33,6 +33,7 @@ _OF_A_SUMMARY: Mapping[str, Callable[[Summary], Json]] = {
     "duration_seconds": lambda it: it.duration_seconds,
     "exit_code": lambda it: it.exit_code,
     "reproducible": lambda it: it.reproducible,
+    "verdict": lambda it: it.verdict,
 }
 WHERE_NAMES = (*_OF_A_SUMMARY, "age_seconds")
 
