@@ -8,9 +8,14 @@ from pathlib import Path
 from xgit.git.plumbing import Repo, git_bytes, open_repo
 
 
-def init_repo(path: Path) -> Repo:
-    """Make `path` the top of a new repository, as `git init` there does."""
-    git_bytes(Repo(path, path / ".git", path / ".git"), "init", "--quiet")
+def init_repo(path: Path, *, object_format: str | None = None) -> Repo:
+    """Make `path`, a directory, the top of a new repository, as `git init` there does.
+
+    Args:
+        object_format: `sha1` or `sha256`; git's default when None.
+    """
+    form = () if object_format is None else (f"--object-format={object_format}",)
+    git_bytes(Repo(path, path / ".git", path / ".git"), "init", "--quiet", *form)
     return open_repo(path)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +29,7 @@ _LFS_START = b"version https://git-lfs"
 _LFS_LIMIT_BYTES = 1024
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """What lies at the path of a pin: files by their path relative to it, `` for itself."""
 
     base: str

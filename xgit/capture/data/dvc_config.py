@@ -6,8 +6,8 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from xgit.errors import XgitError
 
@@ -27,8 +27,7 @@ _PATHS = {  # options of a remote that are read relative to the file they are wr
 }
 
 
-@dataclass(frozen=True)
-class DvcRemote:
+class DvcRemote(NamedTuple):
     """Where DVC pushes to.
 
     Attributes:
@@ -44,8 +43,7 @@ class DvcRemote:
     key: str
 
 
-@dataclass(frozen=True)
-class DvcConfig:
+class DvcConfig(NamedTuple):
     """What is needed of DVC's configuration.
 
     Attributes:
@@ -56,7 +54,11 @@ class DvcConfig:
 
     cache_dir: str
     remotes: tuple[DvcRemote, ...]
-    options: Mapping[str, Mapping[str, str]] = field(repr=False)
+    options: Mapping[str, Mapping[str, str]]
+
+    def __repr__(self) -> str:
+        """Without the options, which may be credentials."""
+        return f"DvcConfig({self.cache_dir!r}, {self.remotes!r})"
 
 
 def read_dvc_config(home: Path) -> DvcConfig:

@@ -38,9 +38,9 @@ def ask_dvc(
     try:
         # Not in the user's own repository: there DVC would refresh git's index, and hash the data.
         with TemporaryDirectory(prefix="xgit-dvc-") as scratch:
-            _lay_out(Path(scratch), home, config, pins)
+            lay_out(Path(scratch), home, config, pins)
             missing = _not_in_remote(Path(scratch), home, remote)
-    except _Failed as failure:
+    except Failed as failure:
         reason = f"DVC remote {remote} could not be asked: {failure.reason}"
         return dict.fromkeys((pin.path for pin in pins), Trouble(reason, failure.remedy))
     return {
@@ -49,8 +49,8 @@ def ask_dvc(
     }
 
 
-class _Failed(Exception):
-    """The program could not be asked."""
+class Failed(Exception):
+    """The program is not there, or it failed: why, and what to type."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason)
@@ -66,11 +66,16 @@ def _within(pin: Pin, path: str) -> str:
 # ---------------------------------------------------------------- the scratch repository
 
 
-def _lay_out(scratch: Path, home: Path, config: DvcConfig, pins: Sequence[Pin]) -> None:
-    """Make a DVC repository without git that has the pins, the remotes and the cache."""
-    (scratch / ".dvc").mkdir()
+def lay_out(scratch: Path, home: Path, config: DvcConfig, pins: Sequence[Pin]) -> None:
+    """Make a DVC repository without git that has the pins, the remotes and the cache.
+
+    Args:
+        home: where the `.dvc` files of the pins are; outputs of stages get one of their own.
+    """
+    (scratch / ".dvc").mkdir(parents=True)
+    default = next((remote.name for remote in config.remotes), None)
     sections = {
-        "core": {"no_scm": "true"},
+        "core": {"no_scm": "true"} | ({"remote": default} if default else {}),
         "cache": {"dir": config.cache_dir},
         **{f"'remote \"{name}\"'": options for name, options in config.options.items()},
     }
@@ -113,34 +118,56 @@ def _not_in_remote(scratch: Path, home: Path, remote: str) -> list[str]:
     """Paths of pinned files and directories that the remote lacks.
 
     Raises:
-        _Failed: there is no such program, or it failed.
+        Failed: there is no such program, or it failed.
     """
-    program = _find_program()
-    if program is None:
-        raise _Failed("dvc is not installed", "pip install dvc")
     again = shlex.join(["dvc", "--cd", str(home), *_QUESTION[:3], "-r", remote])
+    return _parse(run_dvc(scratch, *_QUESTION, "-r", remote, again=again), again)
+
+
+def run_dvc(
+    scratch: Path,
+    *arguments: str,
+    again: str,
+    shown: bool = False,
+    timeout_seconds: float | None = TIMEOUT_SECONDS,
+) -> bytes:
+    """What DVC printed, run in a repository that was laid out for it.
+
+    Args:
+        again: what the user could type to see for themselves.
+        shown: let its progress be seen on stderr; then it may also take as long as it takes.
+        timeout_seconds: how long it may take otherwise; None for as long as it takes.
+
+    Raises:
+        Failed: there is no such program, or it failed.
+    """
+    program = find_program()
+    if program is None:
+        raise Failed("dvc is not installed", "pip install dvc")
+    quiet = {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(scratch / ".dvc" / "site")}
     try:
         done = subprocess.run(
-            [program, *_QUESTION, "-r", remote],
+            [program, *arguments],
             cwd=scratch,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=os.environ
-            | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(scratch / ".dvc" / "site")},
-            timeout=TIMEOUT_SECONDS,
+            stdout=subprocess.PIPE,
+            stderr=None if shown else subprocess.PIPE,
+            env=os.environ | quiet,
+            timeout=None if shown else timeout_seconds,
             check=False,
         )
     except OSError as error:
-        raise _Failed(f"{program}: {error.strerror}", "pip install dvc") from error
+        raise Failed(f"{program}: {error.strerror}", "pip install dvc") from error
     except subprocess.TimeoutExpired as error:
-        raise _Failed(f"no answer in {TIMEOUT_SECONDS} s", again) from error
+        raise Failed(f"no answer in {timeout_seconds:.0f} s", again) from error
     if done.returncode:
-        said = done.stderr.decode(errors="replace")
-        raise _Failed(_reason(said), _remedy(said) or again)
-    return _parse(done.stdout, again)
+        said = (done.stderr or b"").decode(errors="replace")
+        raise Failed(_reason(said), _remedy(said) or again)
+    return done.stdout
 
 
-def _find_program() -> str | None:
+def find_program() -> str | None:
+    """The `dvc` on PATH, else the one beside the interpreter that runs xgit."""
     beside = os.path.dirname(sys.executable)
     return shutil.which("dvc") or shutil.which("dvc", path=beside)
 
@@ -150,14 +177,16 @@ def _parse(answer: bytes, again: str) -> list[str]:
         status = json.loads(answer or b"{}")
         return [str(path) for path in status.get("not_in_remote", ())]
     except (ValueError, AttributeError, TypeError) as error:
-        raise _Failed("its answer is not JSON", again) from error
+        raise Failed("its answer is not JSON", again) from error
 
 
 def _reason(said: str) -> str:
     errors = [line for line in said.splitlines() if line.startswith("ERROR: ")]
     lines = errors or said.split("\n\n", maxsplit=1)[0].splitlines() or ["dvc failed"]
-    last = lines[-1].removeprefix("ERROR: ").removeprefix("unexpected error - ")
-    return _CREDENTIALS.sub("", last)
+    # The last line counts the failures; what failed, and why, stands above it.
+    told = next((line for line in errors if "[Errno " in line), lines[-1])
+    plain = told.removeprefix("ERROR: ").removeprefix("unexpected error - ")
+    return _CREDENTIALS.sub("", plain)
 
 
 def _remedy(said: str) -> str | None:

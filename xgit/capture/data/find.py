@@ -33,6 +33,7 @@ _LFS_POINTER = re.compile(
     r"oid sha256:(?P<hash>[0-9a-f]{64})\nsize (?P<size>[0-9]+)\n"
 )
 _LABELS = 20
+_REGULAR_HERE = ("H 100", "M 100")  # of `ls-files -t --stage`; S would be left out of the checkout
 _PATHS_AT_ONCE = 500
 
 
@@ -113,10 +114,12 @@ def _and_above(path: str) -> Iterator[str]:
 def _lfs_pins(repo: Repo, attributes: Iterable[str]) -> list[Pin]:
     if not any(_mentions_lfs(repo, path) for path in attributes):
         return []
-    # The index, not HEAD: where they differ the file counts as modified anyway.
-    entries = plumbing.git_fields(repo, "ls-files", "-z", "--stage", "--", ":(attr:filter=lfs)")
-    staged = [entry.partition("\t") for entry in entries if entry.startswith("100")]
-    oids = [head.split(" ")[1] for head, _, _ in staged]
+    # The index, not HEAD: where they differ the file counts as modified anyway. What a sparse
+    # checkout leaves out is no data of a run here, and a partial clone would fetch each of them.
+    options = ("ls-files", "-z", "--stage", "-t", "--", ":(attr:filter=lfs)")
+    entries = plumbing.git_fields(repo, *options)
+    staged = [entry.partition("\t") for entry in entries if entry.startswith(_REGULAR_HERE)]
+    oids = [head.split(" ")[2] for head, _, _ in staged]
     contents = git_objects.read_objects(repo, oids, limit_bytes=LFS_LIMIT_BYTES)
     found = []
     for (_, _, path), content in zip(staged, contents, strict=True):

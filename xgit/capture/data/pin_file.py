@@ -10,9 +10,8 @@ import os
 import shlex
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from xgit.capture import documents
 from xgit.capture.cache import Cache
@@ -23,8 +22,7 @@ LIMIT_BYTES = 16 * 1024 * 1024
 Table = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class PinFile:
+class PinFile(NamedTuple):
     """A file that holds pins, read: where it lies and what is in it.
 
     Attributes:
@@ -63,7 +61,7 @@ class PinFile:
             return value
         raise self.broken(f"{name} is not a text")
 
-    def count(self, value: Json, name: str) -> int | None:
+    def whole_number(self, value: Json, name: str) -> int | None:
         """`value` if it is a whole number of zero or more, or None."""
         if value is None or (type(value) is int and value >= 0):
             return value

@@ -96,8 +96,8 @@ def _word(value: Json) -> str:
 
 def _content(file: PinFile, out: Table) -> tuple[str, int | None, int | None]:
     """Hash, number of files and size in bytes; the hash is empty where nothing was pinned yet."""
-    files = file.count(out.get("nfiles"), "nfiles")
-    size = file.count(out.get("size"), "size")
+    files = file.whole_number(out.get("nfiles"), "nfiles")
+    size = file.whole_number(out.get("size"), "size")
     if out.get("files") is not None:  # a remote with versions keeps the listing in the pin
         return _listed(file, file.tables(out["files"], "files"))
     for key in _HASH_KEYS:
@@ -114,7 +114,7 @@ def _content(file: PinFile, out: Table) -> tuple[str, int | None, int | None]:
 def _listed(file: PinFile, entries: list[Table]) -> tuple[str, int, int]:
     names = [(file.text(item.get("relpath"), "relpath") or "", item) for item in entries]
     hashes = {name: file.text(item.get("md5"), "md5") or "" for name, item in names}
-    sizes = (file.count(item.get("size"), "size") or 0 for item in entries)
+    sizes = (file.whole_number(item.get("size"), "size") or 0 for item in entries)
     return f"md5:{directory_digest(hashes)}", len(entries), sum(sizes)
 
 

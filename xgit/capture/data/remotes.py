@@ -20,7 +20,12 @@ Found = dict[str, bool | Trouble]
 
 
 def check_remotes(
-    repo: Repo, pins: Iterable[Pin], cache: Cache, used: Collection[str] | None = None
+    repo: Repo,
+    pins: Iterable[Pin],
+    cache: Cache,
+    used: Collection[str] | None = None,
+    *,
+    ask_again: bool = False,
 ) -> tuple[tuple[Pin, ...], tuple[str, ...]]:
     """The pins with `pushed`, and what could not be known, each a sentence for the user.
 
@@ -29,6 +34,7 @@ def check_remotes(
 
     Args:
         used: paths that the run uses, where that is known; other pins are left as they are.
+        ask_again: forget what was found true of these pins earlier.
 
     Raises:
         XgitError: DVC's configuration cannot be read.
@@ -45,7 +51,10 @@ def check_remotes(
             homes.setdefault(pin.home, []).append(pin)
     answered: dict[str, Pin] = {}
     for home, group in homes.items():
-        answered |= _look(repo.work_tree / home, group, cache)
+        config = read_dvc_config(repo.work_tree / home)
+        if ask_again:
+            cache.drop_facts(_facts(config.remotes, group))
+        answered |= _look(repo.work_tree / home, config, group, cache)
     return tuple(answered.get(pin.path, pin) for pin in all_pins), _notes(answered.values())
 
 
@@ -61,13 +70,12 @@ def _is_used(pin: Pin, used: Collection[str] | None) -> bool:
     )
 
 
-def _look(home: Path, pins: Sequence[Pin], cache: Cache) -> dict[str, Pin]:
+def _look(home: Path, config: DvcConfig, pins: Sequence[Pin], cache: Cache) -> dict[str, Pin]:
     """Ask the remotes of one DVC repository, the cheap ones first, until the answer is yes.
 
     Returns:
         The pins by their paths, answered.
     """
-    config = read_dvc_config(home)
     found: Found = dict.fromkeys((pin.path for pin in pins), False)
     _recall(config.remotes, pins, cache, found)
     for remote in sorted(config.remotes, key=lambda one: one.directory is None):
@@ -103,11 +111,13 @@ def _no_remote(home: Path, pin: Pin) -> Trouble:
 
 
 def _recall(remotes: Sequence[DvcRemote], pins: Sequence[Pin], cache: Cache, found: Found) -> None:
-    facts = {
-        pin.path: {_fact(remote, pin) for remote in remotes if _serves(remote, pin)} for pin in pins
-    }
-    known = cache.known_facts(set().union(*facts.values()))
-    found |= {path: True for path, wanted in facts.items() if wanted & known}
+    known = cache.known_facts(_facts(remotes, pins))
+    found |= {pin.path: True for pin in pins if _facts(remotes, [pin]) & known}
+
+
+def _facts(remotes: Sequence[DvcRemote], pins: Iterable[Pin]) -> set[str]:
+    """What could be known of the pins."""
+    return {_fact(remote, pin) for pin in pins for remote in remotes if _serves(remote, pin)}
 
 
 def _serves(remote: DvcRemote, pin: Pin) -> bool:

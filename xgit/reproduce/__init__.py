@@ -1,0 +1,1 @@
+"""Run an experiment again, from nothing but what git and its remotes hold, and judge it."""
