@@ -18,11 +18,14 @@ class RefLine(NamedTuple):
     subject_and_body: str
 
 
-def refs_with_messages(repo: Repo, prefix: str, *, newest: int | None = None) -> list[RefLine]:
-    """Every ref under `prefix` with its tag message; the newest by creation first if limited."""
+def refs_with_messages(repo: Repo, *prefixes: str, newest: int | None = None) -> list[RefLine]:
+    """Every ref under the prefixes with its tag message; the newest by creation first if limited.
+
+    Of no prefix at all it is every ref.
+    """
     form = "%(refname)%00%(objecttype)%00%(*objectname)%00%(contents)%00%01"
     order = ["--sort=-creatordate", f"--count={newest}"] if newest else []
-    text = git_bytes(repo, "for-each-ref", f"--format={form}", *order, prefix)
+    text = git_bytes(repo, "for-each-ref", f"--format={form}", *order, *prefixes)
     lines = text.decode("utf-8", "replace").split("\0\x01\n")
     return [_ref_line(line) for line in lines if line]
 

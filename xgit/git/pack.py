@@ -67,13 +67,13 @@ class Pack:
                 entries.append((FILE_MODE, path, self.add("blob", content)))
         for folder, inside in folders.items():
             entries.append((DIRECTORY_MODE, folder, self.add_tree(inside)))
-        return self.add("tree", _encode_tree(entries))
+        return self.add("tree", encode_tree(entries))
 
     def splice_tree(self, raw: bytes, name: str, tree: str) -> str:
         """Add the tree `raw` with the directory `name` set to `tree`; all else as it was."""
         width = 32 if self._hash == "sha256" else 20
-        kept = [entry for entry in _decode_tree(raw, width) if entry[1] != name]
-        return self.add("tree", _encode_tree([*kept, (DIRECTORY_MODE, name, tree)]))
+        kept = [entry for entry in decode_tree(raw, width) if entry[1] != name]
+        return self.add("tree", encode_tree([*kept, (DIRECTORY_MODE, name, tree)]))
 
     def stream(self) -> bytes:
         """The whole pack, with its trailer."""
@@ -95,7 +95,12 @@ def _entry_header(kind: int, size: int) -> bytes:
     return bytes(header)
 
 
-def _decode_tree(raw: bytes, width: int) -> Iterator[tuple[str, str, str]]:
+def decode_tree(raw: bytes, width: int) -> Iterator[tuple[str, str, str]]:
+    """The entries of a raw tree as (mode, name, id), whose ids take `width` bytes.
+
+    Raises:
+        ValueError: it ends in the middle of one.
+    """
     at = 0
     while at < len(raw):
         space = raw.index(b" ", at)
@@ -106,7 +111,7 @@ def _decode_tree(raw: bytes, width: int) -> Iterator[tuple[str, str, str]]:
         at = end + 1 + width
 
 
-def _encode_tree(entries: list[tuple[str, str, str]]) -> bytes:
+def encode_tree(entries: list[tuple[str, str, str]]) -> bytes:
     """Entries as (mode, name, id), in git's order: a directory sorts as if it ended in `/`."""
 
     def order(entry: tuple[str, str, str]) -> bytes:

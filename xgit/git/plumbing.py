@@ -44,6 +44,7 @@ _BENDING = {  # variables that would make git mean something else by what it is 
     "GIT_LITERAL_PATHSPECS",
     "GIT_NOGLOB_PATHSPECS",
 }
+TIMED_OUT = 124  # as timeout(1) has it
 _TOLD = 3  # how much of what git complains of is passed on
 _LFS_COMMANDS = {
     "git-lfs clean -- %f",
@@ -175,14 +176,15 @@ def open_repo(path: Path) -> Repo:
     own = Path(rest.removeprefix("\n").removesuffix("\n"))
     if root is None and bare != "true":
         raise XgitError(f"{path} lies inside a git directory", f"cd {shlex.quote(str(own.parent))}")
-    common = _common_dir(own)
+    common = common_dir_of(own)
     # As in a git hook, these may be set, and relative to where we are now: git runs elsewhere.
     places = {"GIT_DIR": own, "GIT_WORK_TREE": root, "GIT_COMMON_DIR": common}
     absolute = {name: str(place) for name, place in places.items() if place and name in os.environ}
     return Repo(root, own, common, object_format, shallow == "true", absolute)
 
 
-def _common_dir(git_dir: Path) -> Path:
+def common_dir_of(git_dir: Path) -> Path:
+    """The git directory that this one shares with all linked work trees: itself, if it is alone."""
     try:
         written = os.fsdecode((git_dir / "commondir").read_bytes()).removesuffix("\n")
     except FileNotFoundError:
@@ -210,6 +212,7 @@ def _run(
     cwd: Path,
     data: bytes | None = None,
     env: Mapping[str, str] | None = None,
+    timeout_seconds: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
@@ -219,8 +222,12 @@ def _run(
             stdin=subprocess.DEVNULL if data is None else None,
             capture_output=True,
             env={**_environment(), **(env or {})},
+            timeout=timeout_seconds,
             check=False,
         )
+    except subprocess.TimeoutExpired:
+        said = f"fatal: no answer within {timeout_seconds:g} seconds"
+        return subprocess.CompletedProcess(argv, TIMED_OUT, b"", said.encode())
     except FileNotFoundError as error:
         if not Path(cwd).is_dir():
             raise XgitError(f"{cwd} is not a directory") from error
@@ -233,11 +240,21 @@ def _environment() -> dict[str, str]:
 
 
 def git_done(
-    repo: Repo, *args: str, data: bytes | None = None, env: Mapping[str, str] | None = None
+    repo: Repo,
+    *args: str,
+    data: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout_seconds: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git in the repository and return how it ended, whatever that was."""
+    """Run git in the repository and return how it ended, whatever that was.
+
+    Args:
+        timeout_seconds: after which it is killed and has ended with `TIMED_OUT`.
+    """
     argv = ["git", *SAFE_OPTIONS, *repo._options, *args]
-    return _run(argv, cwd=repo.root or repo.git_dir, data=data, env={**repo.places, **(env or {})})
+    env = {**repo.places, **(env or {})}
+    cwd = repo.root or repo.git_dir
+    return _run(argv, cwd=cwd, data=data, env=env, timeout_seconds=timeout_seconds)
 
 
 def git_bytes(

@@ -63,13 +63,11 @@ def work_tree_status(repo: Repo) -> WorkTreeStatus:
     )
 
 
-def is_on_a_remote(repo: Repo, commit: str) -> bool:
-    """Whether a remote-tracking branch holds the commit, as of the last fetch or push."""
-    return not git_line(repo, "rev-list", "-n1", commit, "--not", "--remotes")
-
-
 def commits_on_no_remote(repo: Repo, commit: str) -> int:
-    """How many commits that `commit` reaches are on no remote-tracking branch."""
+    """How many commits that `commit` reaches no remote-tracking branch holds; 0 if it is pushed.
+
+    What counts is the last fetch or push. The remote itself is asked by `remotes`.
+    """
     return int(git_line(repo, "rev-list", "--count", commit, "--not", "--remotes"))
 
 
@@ -103,16 +101,6 @@ def ignored_names(repo: Repo, paths: Iterable[str]) -> set[str]:
     if done.returncode not in (0, 1):  # 1: none is ignored
         raise GitError(arguments, done.returncode, done.stderr.decode(errors="replace"))
     return {os.fsdecode(path) for path in done.stdout.split(b"\0") if path}
-
-
-def submodule_commits(repo: Repo) -> dict[str, str]:
-    """Path of each submodule to the commit the index records for it."""
-    found: dict[str, str] = {}
-    for entry in git_fields(repo, "ls-files", "-z", "--stage"):
-        if entry.startswith("160000 "):
-            head, _, path = entry.partition("\t")
-            found[path] = head.split(" ")[1]
-    return found
 
 
 class CodeChange(NamedTuple):
