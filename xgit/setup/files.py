@@ -60,7 +60,8 @@ def real_path(root: Path, name: str) -> Path:
         XgitError: a link leads out of the project, or nowhere.
     """
     path = root / name
-    if not path.is_symlink():
+    inside = Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(root))
+    if inside and not path.is_symlink():
         return path
     real = Path(os.path.realpath(path))
     if not real.is_relative_to(os.path.realpath(root)) or not real.exists():

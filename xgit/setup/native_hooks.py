@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from pathlib import Path
 from shutil import which
 
@@ -11,6 +13,8 @@ from xgit.setup.nouns import Change
 from xgit.templates import template
 
 NAMES = ("pre-commit", "pre-push", "post-checkout")
+PROGRAM = "xgit-guard"
+_UNTOLD = b"recorded=''"  # a line of each script
 
 
 def native_hooks(repo: Repo, folder: Path) -> tuple[list[Change], list[str]]:
@@ -24,15 +28,31 @@ def native_hooks(repo: Repo, folder: Path) -> tuple[list[Change], list[str]]:
         for name in NAMES
         if name not in missing and b"xgit" not in _content(there / name)
     ]
-    if missing and which("xgit-guard") is None:
+    program = guard_program()
+    if missing and program is None:
         return [], [*notes, "xgit-guard is not on PATH, so no hook was added: see docs/hooks.md"]
-    own = template("hooks")
     shown = os.path.relpath(folder, repo.work_tree)
     changes = [
-        Change(f"{shown}/{name}", folder / name, None, (own / name).read_bytes(), executable=True)
+        Change(f"{shown}/{name}", folder / name, None, _script(name, program), executable=True)
         for name in missing
     ]
     return changes, notes
+
+
+def guard_program() -> str | None:
+    """The absolute path of the `xgit-guard` of this installation, else of the one on PATH."""
+    for program in (sys.executable, sys.argv[0]):
+        beside = os.path.join(os.path.dirname(os.path.abspath(program)), PROGRAM)
+        if os.path.isfile(beside) and os.access(beside, os.X_OK):
+            return beside
+    found = which(PROGRAM)
+    return os.path.abspath(found) if found else None
+
+
+def _script(name: str, program: str | None) -> bytes:
+    """The hook, told where the program is for a shell that does not have it on PATH."""
+    script = (template("hooks") / name).read_bytes()
+    return script.replace(_UNTOLD, b"recorded=" + os.fsencode(shlex.quote(program or "")), 1)
 
 
 def _content(path: os.PathLike[str]) -> bytes:

@@ -1,7 +1,8 @@
 """What `xgit init` would do, decided before anything is written.
 
 A directory with nothing in it becomes a project from a template. To any other the convention is
-added: settings, ignored paths, hooks, and the metrics file where DVC reads metrics.
+added: settings, ignored paths, hooks, and the metrics file where DVC reads metrics. To both come
+the jobs of CI, where the user names its host.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from xgit.capture.documents import BadDocument, parse_yaml
 from xgit.errors import XgitError
 from xgit.git.plumbing import Repo, git_done, git_fields
 from xgit.settings import Settings, load_settings
-from xgit.setup import files, hook_config, project_files, switching
+from xgit.setup import ci_jobs, files, hook_config, project_files, switching
 from xgit.setup.finding import Project, find_project
 from xgit.setup.native_hooks import native_hooks
 from xgit.setup.new_project import is_new, laid_down
@@ -69,12 +70,13 @@ def _is_no(name: str, error: BadDocument) -> XgitError:
     return XgitError(f"{name}: {error}; nothing was changed", f"${{EDITOR:-vi}} {name}")
 
 
-def make_plan(repo: Repo, *, template: str | None, new_repo: bool) -> Plan:
+def make_plan(repo: Repo, *, template: str | None, new_repo: bool, ci: str | None = None) -> Plan:
     """Decide on all changes.
 
     Args:
         template: the one that the user names; None to lay one down only where nothing is.
         new_repo: `git init` is still to come.
+        ci: the host whose CI gets jobs, one of `ci_jobs.HOSTS`; None for no jobs.
 
     Raises:
         XgitError: a file that is to be added to cannot be read or written, or is not valid; or a
@@ -90,6 +92,8 @@ def make_plan(repo: Repo, *, template: str | None, new_repo: bool) -> Plan:
         raise XgitError("a template is for an empty directory, and this is none", "xgit init")
     else:
         found = _convention(draft)
+    if ci is not None:
+        _add_ci(draft, ci)
     files.check_writable(draft.changes)
     installs = _switch_on(draft)
     return Plan(
@@ -219,3 +223,34 @@ def _switch_on(draft: _Draft) -> str:
     command, notes = switching.on(draft.repo, parse_yaml((content or b"").decode()))
     draft.notes.extend(notes if change is not None else ())
     return command
+
+
+# ---------------------------------------------------------------- the jobs of CI
+
+
+def _add_ci(draft: _Draft, host: str) -> None:
+    source = ci_jobs.own_source()
+    if host == "github":
+        name = ci_jobs.WORKFLOW
+        draft.edit(name, lambda text: text or ci_jobs.jobs(host, source=source), make=True)
+    else:
+        name = _add_gitlab(draft, source)
+    added = any(change.name == name and change.before is None for change in draft.changes)
+    if added and source is None:
+        draft.notes.append(f"write into {name} where xgit is installed from: {ci_jobs.UNKNOWN}")
+
+
+def _add_gitlab(draft: _Draft, source: str | None) -> str:
+    """Where the jobs are; a configuration that is there gets one line, which includes them."""
+    text = files.read_text(draft.root, ci_jobs.GITLAB)
+    try:
+        own = text is None or ci_jobs.has_jobs(text)
+        stage = ci_jobs.stage_for(text or "")
+    except BadDocument as error:
+        raise _is_no(ci_jobs.GITLAB, error) from error
+    name = ci_jobs.GITLAB if own else ci_jobs.GITLAB_JOBS
+    laid = ci_jobs.jobs("gitlab", stage=stage, source=source)
+    draft.edit(name, lambda before: before or laid, make=True)
+    if not own:
+        draft.edit(ci_jobs.GITLAB, ci_jobs.with_include)
+    return name
