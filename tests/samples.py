@@ -11,6 +11,7 @@ from xgit.record.model import (
     Artifact,
     Code,
     Environment,
+    EnvironmentLock,
     Expectation,
     Experiment,
     Gpu,
@@ -26,6 +27,7 @@ from xgit.record.model import (
     Point,
     Python,
     Submodule,
+    Unlocked,
     Violation,
 )
 
@@ -102,6 +104,12 @@ def full(experiment_id: str, commit: str) -> Experiment:
             "Linux 6.1 x86_64",
             {"numpy": Package("2.4.6"), "own": Package("0.1", "editable:/src")},
             {"OMP_NUM_THREADS": "1"},
+            lock=EnvironmentLock(
+                "0f" * 16,
+                "uv",
+                (Unlocked("own", "0.1", "it is an | editable install", "libs/own"),),
+                project="uv.lock",
+            ),
         ),
         hardware=Hardware("CPU", 2, 2**34, (Gpu("H100", 2**36, "560", "GPU-1"),)),
         utilization={"cpu": 0.5},
@@ -119,7 +127,7 @@ def full(experiment_id: str, commit: str) -> Experiment:
         reproducible=False,
         reasons=("untracked was allowed: a b",),
         notes=("a note",),
-        files={"artifacts/m.json": b"{}\n"},
+        files={"artifacts/m.json": b"{}\n", "pylock.toml": b'lock-version = "1.0"\n'},
     )
 
 

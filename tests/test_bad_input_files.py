@@ -223,6 +223,9 @@ def test_a_repository_among_the_untracked(project: Project, with_a_commit: bool)
             project.git("-C", "inner/nested one", *words)
     assert_error(run(project, "--", "true"), 125, "1 violation")
     done = run(project, "--snapshot", "--", "true")
+    assert_error(done, 125, "1 violation")
+    assert "inner/nested one/: a repository of its own" in done.stderr
+    done = run(project, "--snapshot", "--allow", "untracked", "--", "true")
     assert_error(done, 125, "inner/nested one")
     assert nothing_left(project)
     if with_a_commit:

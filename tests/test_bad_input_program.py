@@ -210,7 +210,16 @@ def test_a_password_reached_through_interpolation(project: Project) -> None:
 def test_output_of_any_bytes(project: Project) -> None:
     output = b"\xff\xfe\x00 \x1b]0;title\x07\x1b[2J\x9b31m \xe2\x80\xae no newline"
     (project.root.parent / "bytes").write_bytes(output)
-    done = run(project, "--allow", "unpinned", "--name", "a", "--", "cat", str(project.root.parent / "bytes"))
+    done = run(
+        project,
+        "--allow",
+        "unpinned",
+        "--name",
+        "a",
+        "--",
+        "cat",
+        str(project.root.parent / "bytes"),
+    )
     assert done.returncode == 0
     assert kept_log(project) == output
     raw = subprocess.run(
@@ -227,7 +236,9 @@ def test_output_of_any_bytes(project: Project) -> None:
 
 def test_output_as_json_of_any_bytes(project: Project) -> None:
     (project.root.parent / "bytes").write_bytes(b"\xff\x1b[2J\n")
-    done = run(project, "--allow", "unpinned", "--json", "--", "cat", str(project.root.parent / "bytes"))
+    done = run(
+        project, "--allow", "unpinned", "--json", "--", "cat", str(project.root.parent / "bytes")
+    )
     assert done.returncode == 0
     assert done.stdout.isascii()
 

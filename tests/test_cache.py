@@ -61,6 +61,15 @@ def test_facts(tmp_path: Path) -> None:
         assert cache.known_facts(facts) == set(facts[:1100])
 
 
+def test_facts_are_forgotten(tmp_path: Path) -> None:
+    with opened(tmp_path) as cache:
+        cache.drop_facts(["a is on b"])
+        assert not (tmp_path / FILE_NAME).exists()
+        cache.keep_facts(["a is on b", "c is on d"])
+        cache.drop_facts(["a is on b", "never known"])
+        assert cache.known_facts(["a is on b", "c is on d"]) == {"c is on d"}
+
+
 def test_nothing_is_made_by_asking(tmp_path: Path) -> None:
     with opened(tmp_path / "xgit") as cache:
         assert cache.hashes({"/data/a": OLD}, "md5") == {}

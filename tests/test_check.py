@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,47 @@ def test_from_a_linked_work_tree_and_a_subdirectory(tmp_path: Path, form: str) -
     done = linked.xgit("check", cwd=linked.root / "deep")
     assert done.returncode == 1
     assert "git add deep/" in done.stderr
+
+
+def test_what_is_printed_in_a_subdirectory_can_be_pasted_there(project: Project) -> None:
+    """The hint leads to the place where the remedies work; at the top there is none."""
+    project.write("deep/er/x", "x")
+    project.commit()
+    project.write("new.py", "x")
+    assert "hint" not in project.xgit("check").stderr
+    here = project.root / "deep/er"
+    for argv in (("check",), ("exp", "run", "--", "true")):
+        lines = project.xgit(*argv, cwd=here).stderr.splitlines()
+        [way] = [line for line in lines if line.startswith("hint: cd")]
+        told, _, why = way.partition("   ")
+        assert (told, why) == (
+            "hint: cd ../..", "first: paths and commands start at the top of the repository",
+        )  # fmt: skip
+    line = f"{told.removeprefix('hint: ')} && git add new.py"
+    subprocess.run(["sh", "-c", line], cwd=here, check=True)
+    assert project.git("diff", "--cached", "--name-only") == "new.py"
+
+
+def test_the_way_to_the_top_of_who_came_over_a_link(project: Project, tmp_path: Path) -> None:
+    """A shell takes the `..` off the path that it shows, not off the one that it is at."""
+    project.write("deep/er/x", "x")
+    project.write("new.py", "x")
+    for name, target, way in (
+        ("inside", "deep/er", str(project.root)),
+        ("whole", ".", "../.."),
+    ):
+        (tmp_path / name).symlink_to(project.root / target)
+        place = tmp_path / name if name == "inside" else tmp_path / name / "deep/er"
+        program = f'cd "$1" && {sys.executable} -m xgit check untracked 2>&1'
+        done = subprocess.run(
+            ["sh", "-c", program, "sh", str(place)], capture_output=True, text=True, check=False
+        )
+        assert f"hint: cd {way}   first" in done.stdout, done.stdout
+        done = subprocess.run(
+            ["sh", "-c", 'cd "$1" && cd "$2" && pwd -P', "sh", str(place), way],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.strip() == str(project.root)
 
 
 def test_inside_a_git_hook(project: Project, tmp_path: Path) -> None:

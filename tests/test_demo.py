@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,31 @@ def test_in_a_fresh_clone_of_the_pushed_tags(told: tuple[Path, str], tmp_path: P
     assert "is a kernel better?" in xgit(clone, "exp", "show", "@").stdout
     assert "accuracy 0.98" in xgit(clone, "exp", "log", "@").stdout
     assert xgit(home / "origin.git", "exp", "list").stdout != ""
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed")
+def test_the_experiments_come_out_again_elsewhere(told: tuple[Path, str], tmp_path: Path) -> None:
+    """A second clone in another home directory, with an empty cache and no environment."""
+    home, _ = told
+    run(home / "digits", "git", "push", "--quiet", "origin", "--tags")
+    run(tmp_path, "git", "clone", "--quiet", str(home / "origin.git"), "clone")
+    clone = tmp_path / "clone"
+    storage = str(home / "storage")
+    run(clone, "dvc", "remote", "modify", "--quiet", "--local", "storage", "url", storage)
+    ids = [row["id"] for row in json.loads(xgit(clone, "exp", "list", "--json").stdout)]
+    assert len(ids) >= 2
+    assert xgit(clone, "exp", "status", "--ids").stdout.split() != []
+    for one in ids[-2:]:
+        done = xgit(clone, "exp", "reproduce", one, "--trust", "--json", check=False)
+        verdict = json.loads(done.stdout)
+        assert (done.returncode, verdict["result"]) == (0, "identical"), done.stderr
+        assert verdict["manner"]["code"] == "remote"
+        agreements = {name: it["agreement"] for name, it in verdict["metrics"].items()}
+        assert agreements == dict.fromkeys(("accuracy", "errors", "macro_f1"), "identical")
+        assert verdict["outputs"]["artifacts/confusion.csv"]["agreement"] == "identical"
+    assert not set(ids[-2:]) & set(xgit(clone, "exp", "status", "--ids").stdout.split())
+    assert run(clone, "git", "status", "--porcelain").stdout == ""
+    assert run(clone, "git", "fsck", "--strict", "--no-dangling").stdout == ""
 
 
 def test_dvc_reads_the_same_numbers(project: Path) -> None:

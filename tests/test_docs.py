@@ -17,11 +17,19 @@ import pytest
 
 from tests.conftest import Project
 from tests.samples import experiment, full
+from tests.verdict_samples import verdict
 from xgit.cli import exp_list
 from xgit.cli.main import cli
 from xgit.guards import registry
 from xgit.guards.report import violation_lines
 from xgit.record import message
+from xgit.record.code_facts import (
+    HiddenChange,
+    NestedRepo,
+    RemoteAnswer,
+    UnnamedModule,
+    UnpushedModule,
+)
 from xgit.record.model import (
     ComposedConfig,
     ConfigFailure,
@@ -38,6 +46,8 @@ from xgit.record.model import (
     Submodule,
     Trouble,
 )
+from xgit.record.verdict_message import SUMMARY_MARK as VERDICT_MARK
+from xgit.record.verdict_message import verdict_message
 from xgit.settings import DEFAULT_VARIABLES, Settings
 from xgit.store.operators import FUNCTIONS
 from xgit.store.query import WHERE_NAMES
@@ -279,6 +289,42 @@ STATES: dict[str, dict[str, Any]] = {
     "no upstream": {"pushed": False, "ahead": 1, "branch": "topic"},
     "no remote": {"pushed": False, "ahead": 2, "remotes": ()},
     "detached": {"pushed": False, "ahead": 1, "branch": None},
+    "nested repository": {
+        "untracked": ("vendor/lib/",),
+        "nested": (NestedRepo("vendor/lib/", "https://host/team/lib.git"),),
+    },
+    "nested repository of no one else": {
+        "untracked": ("try/",), "nested": (NestedRepo("try/"),),
+    },
+    "hidden change": {"hidden": (HiddenChange("conf/local.yaml", ("assume-unchanged",)),)},
+    "unpushed submodule": {
+        "unpushed_modules": (
+            UnpushedModule("libs/x", "b" * 40, "main", "origin/main", ("origin",), 1),
+        ),
+    },
+    "unnamed submodule": {
+        "unnamed_modules": (
+            UnnamedModule("vendor/lib", "https://host/team/lib.git", is_here=True),
+        ),
+    },
+    "deleted branch": {
+        "pushed": False, "ahead": 0, "branch": "topic", "upstream": "origin/topic",
+        "answers": (RemoteAnswer("origin", "", "lacks", frozenset(["main"])),),
+    },
+    "rewritten branch": {
+        "pushed": False, "ahead": 0, "upstream": "origin/main",
+        "answers": (RemoteAnswer("origin", "", "lacks", frozenset(["main"])),),
+    },
+    "shallow clone": {
+        "pushed": False, "ahead": 0, "answers": (RemoteAnswer(
+            "origin", "", "unknown", reason="main there has commits that are not here"),),
+    },
+    "silent remote": {
+        "pushed": False, "ahead": 0, "answers": (RemoteAnswer(
+            "origin", "https://host/team/project.git", "silent",
+            reason="unable to access 'https://host/team/project.git/': "
+            "Could not resolve host: host"),),
+    },
     "ignored data": {"dvc_homes": ("",), "mentioned": (
         MentionedPath("data/train.csv", "data.path in the config", "ignored", "data/train.csv"),)},
     "data elsewhere": {"dvc_homes": ("",), "mentioned": (
@@ -392,6 +438,36 @@ def test_every_key_of_the_record_is_documented_and_no_other() -> None:
     assert documented == {*schema_keys(schema), "expectations[].problem"}
 
 
+def test_every_key_of_the_verdict_is_documented_and_no_other() -> None:
+    schema = json.loads((ROOT / "xgit/schema/verdict.v1.json").read_text(encoding="utf-8"))
+    own = section(text_of("record.md"), "verdict.json")
+    assert in_tables(own) == set(schema_keys(schema))
+    line = verdict_message(verdict(), 1).splitlines()[-1]
+    assert set(json.loads(line.removeprefix(VERDICT_MARK))) <= spans(own)
+
+
+def test_what_a_reproduction_comes_to_is_documented() -> None:
+    from typing import get_args
+
+    from xgit.record.verdict import Result
+    from xgit.reproduce.suspects import MOST_OF_A_KIND
+    from xgit.store.standing import KINDS
+
+    page = text_of("reproduction.md")
+    assert in_tables(section(page, "Verdicts")) == set(get_args(Result))
+    assert in_tables(section(page, "Reproduction debt")) == set(KINDS)
+    assert set(KINDS) <= spans(section(text_of("commands.md"), "xgit exp status"))
+    assert f"at most {MOST_OF_A_KIND} are named" in section(page, "Suspects")
+
+
+def test_json_keys_of_the_status_are_documented() -> None:
+    from xgit.cli.exp_status import document
+    from xgit.store.standing import Debt
+
+    own = section(text_of("commands.md"), "xgit exp status")
+    assert set(document(Debt((), 0, 0, ()), ())) <= in_tables(own)
+
+
 def test_every_key_of_the_summary_is_documented() -> None:
     line = message.tag_message(experiment("one", "a" * 40)).splitlines()[-1]
     keys = json.loads(line.removeprefix(message.SUMMARY_MARK))
@@ -414,7 +490,7 @@ def test_the_grammar_and_the_bounds_are_those_of_the_code() -> None:
     from xgit.capture.metrics import merging as metrics
     from xgit.capture.spool import reading as spool
     from xgit.record import refs
-    from xgit.store.experiments import RECORD_LIMIT_BYTES
+    from xgit.store.tags import RECORD_LIMIT_BYTES
 
     page = text_of("record.md")
     assert f"`{refs.ID_GRAMMAR.pattern}`" in page
@@ -424,6 +500,38 @@ def test_the_grammar_and_the_bounds_are_those_of_the_code() -> None:
     mib = 1024 * 1024
     assert (Settings().log_bytes, spool.KEPT_FILE_BYTES) == (mib // 2, mib)
     assert {spool.KEPT_FILES_BYTES, RECORD_LIMIT_BYTES} == {32 * mib}
+
+
+# ---------------------------------------------------------------- the threat model
+
+
+def test_every_test_of_the_threat_model_is_there() -> None:
+    model = section(text_of("security.md"), "Threat model")
+    named = [span for span in spans(model) if "::" in span]
+    assert len(named) > 50
+    for one in named:
+        file, _, name = one.partition("::")
+        code = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert re.search(rf"^def {name}\(", code, re.MULTILINE), one
+
+
+def test_every_row_of_the_threat_model_names_a_test() -> None:
+    page = section(text_of("security.md"), "Threat model")
+    rows = [row for row in re.findall(r"^\| .*", page, re.MULTILINE) if "attacked by" not in row]
+    assert len(rows) > 30
+    assert [row for row in rows if "::" not in row] == []
+    assert {"1", "2", "3", "4", "5", "6"} <= {row[2] for row in rows}
+
+
+def test_every_check_of_verify_is_documented() -> None:
+    from xgit.verify.nouns import CHECKS
+
+    own = section(text_of("commands.md"), "xgit exp verify")
+    rows = re.findall(r"^\| `(\w+)` \| .* \| .*\|$", own, re.MULTILINE)
+    assert rows == list(CHECKS)
+    shown = dict(re.findall(r"^  ✓ (\w+) +(.*)$", own, re.MULTILINE))
+    usual = {"tag", "objects", "people", "parent", "tree", "record", "files", "values", "pins"}
+    assert {name: shown[name] for name in usual} == {name: CHECKS[name] for name in usual}
 
 
 # ---------------------------------------------------------------- links

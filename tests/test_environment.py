@@ -111,6 +111,29 @@ def test_headers_may_stand_far_down_and_in_any_case(tmp_path: Path) -> None:
             {"url": "https://token@example.com/a.whl", "archive_info": {}},
             "https://example.com/a.whl",
         ),
+        (
+            {
+                "url": "https://git.example.com/b.git",
+                "vcs_info": {"vcs": "git", "commit_id": "abc"},
+                "subdirectory": "py/lib",
+            },
+            "git+https://git.example.com/b.git@abc#subdirectory=py/lib",
+        ),
+        (
+            {"url": "https://example.com/a.whl", "archive_info": {"hash": f"sha256={'0' * 64}"}},
+            f"https://example.com/a.whl#sha256={'0' * 64}",
+        ),
+        (
+            {
+                "url": "https://example.com/a.whl#egg=a",
+                "archive_info": {"hashes": {"sha256": "1" * 64}},
+            },
+            f"https://example.com/a.whl#sha256={'1' * 64}",
+        ),
+        (
+            {"url": "https://example.com/a.whl", "archive_info": {"hash": "sha256=0"}},
+            "https://example.com/a.whl",
+        ),
         ({"url": 3}, "index"),
         (["url"], "index"),
         ({"url": "file:///x", "dir_info": "editable"}, "file:/x"),

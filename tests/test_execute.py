@@ -189,6 +189,34 @@ def test_a_question_is_answered_between_the_steps(tmp_path: Path) -> None:
     assert seen == [b"1"]
 
 
+def test_a_step_may_wait_while_the_command_runs_and_no_longer(tmp_path: Path) -> None:
+    how = Started(
+        argv=("sh", "-c", "while ! test -e go; do sleep 0.02; done"),
+        cwd=str(tmp_path), env=os.environ, mark=str(tmp_path),
+    )  # fmt: skip
+    taken = []
+
+    def steps() -> Iterator[float]:
+        yield 0.05
+        taken.append("while it runs")
+        (tmp_path / "go").touch()
+        yield 1000.0
+        taken.append("after its end")
+
+    outcome = execute(how, BoundedLog(tmp_path, 1000), steps())
+    assert taken == ["while it runs"]
+    assert outcome.exit_code == 0
+
+
+def test_a_step_that_waits_keeps_no_timeout_waiting(tmp_path: Path) -> None:
+    how = Started(
+        argv=("sleep", "1000"), cwd=str(tmp_path), env={**os.environ, "XGIT_SPOOL": str(tmp_path)},
+        mark=str(tmp_path), timeout_seconds=0.2,
+    )  # fmt: skip
+    outcome = execute(how, BoundedLog(tmp_path, 1000), iter([1000.0]))
+    assert outcome.status == "interrupted"
+
+
 # ---------------------------------------------------------------- with a terminal, and signals
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import string
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from xgit.guards import secrets
 from xgit.guards.checking import check_repo
 from xgit.record.model import Violation
 from xgit.record.redact import Secrets
-from xgit.record.token_shapes import DETECTORS, shapes
+from xgit.record.token_shapes import DETECTORS, detector_files, shapes
 
 ALNUM = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"
@@ -284,6 +285,66 @@ def test_a_clean_file_is_not_scanned_again(
     monkeypatch.setattr(secret_scan.Scanner, "scan", noted)
     assert len(found(project)) == 1
     assert read == ["b.yaml"]
+
+
+def loads_the_scanner(project: Project) -> bool:
+    """Whether the guard, in a process of its own, imports the scanner."""
+    program = (
+        "import sys\n"
+        "from pathlib import Path; from xgit.git import plumbing\n"
+        "from xgit.guards.checking import check_repo\n"
+        "_, [one] = check_repo(plumbing.open_repo(Path('.')), 'commit', ['secrets'])\n"
+        "print(len(one.violations), 'detect_secrets' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=project.root, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    violations, loaded = done.stdout.split()
+    assert (violations != "0") <= (loaded == "True")
+    return loaded == "True"
+
+
+def test_texts_without_anything_suspicious_do_not_load_the_scanner(project: Project) -> None:
+    stage(project, "a.py", "first = 1\n")
+    assert loads_the_scanner(project)  # which tells what it looks for
+    stage(project, "a.py", "second = 2\n")
+    stage(project, "conf/a.yaml", "name: value-that-is-long-and-is-no-secret\n")
+    assert not loads_the_scanner(project)
+    stage(project, "conf/a.yaml", f"hf_token: {HUGGING_FACE}\n")
+    assert loads_the_scanner(project)
+
+
+def test_once_the_scanner_is_known_it_still_finds_everything(project: Project) -> None:
+    stage(project, "a.py", "first = 1\n")
+    assert found(project) == ()
+    files = {f"n{number}.md": text for number, text in enumerate(TOKENS.values())}
+    files |= {"key.txt": f"{KEY}\n{text_of(64)}\n", "conf/a.yaml": f"hf_token: {HUGGING_FACE}\n"}
+    for path, text in files.items():
+        stage(project, path, f"x\n{text}\n")
+    assert {one.subject.partition(":")[0] for one in found(project)} == set(files)
+
+
+def test_another_scanner_is_asked_anew_what_it_looks_for(project: Project, tmp_path: Path) -> None:
+    from xgit.capture import secret_sieve
+    from xgit.capture.cache import Cache
+
+    stage(project, "a.py", "first = 1\n")
+    assert found(project) == ()
+    private = plumbing.open_repo(project.root).private_dir
+    with Cache(private) as cache:
+        assert secret_sieve.remembered(DETECTORS, True, cache) is not None
+        assert secret_sieve.remembered(DETECTORS[1:], True, cache) is None
+        assert secret_sieve.remembered((*DETECTORS, "KeywordDetector"), True, cache) is None
+    plugins = tmp_path / "detect_secrets/plugins"
+    plugins.mkdir(parents=True)
+    (tmp_path / "detect_secrets/__init__.py").touch()
+    for file in detector_files(DETECTORS):
+        shutil.copy2(file, plugins)
+    with pytest.MonkeyPatch.context() as patch, Cache(private) as cache:
+        patch.syspath_prepend(tmp_path)
+        assert detector_files(DETECTORS)[0] == str(plugins / "base.py")
+        assert secret_sieve.remembered(DETECTORS, True, cache) is None
 
 
 def test_without_detect_secrets_a_note_says_so(

@@ -20,6 +20,7 @@ from xgit.capture.data.dvc_config import read_dvc_config
 from xgit.capture.data.remotes import check_remotes
 from xgit.git import plumbing
 from xgit.guards import unpushed_data
+from xgit.guards.checking import check_repo
 from xgit.record.model import Violation
 
 
@@ -87,6 +88,27 @@ def test_answers_are_remembered(pinned: Project) -> None:
     assert subjects(pinned) == []
     drop_cache(pinned)
     assert subjects(pinned) == ["data/digits.csv", "data/images"]
+
+
+def test_answers_are_asked_for_again(pinned: Project) -> None:
+    """And what turns out to be false is not believed afterwards either."""
+    repo = plumbing.open_repo(pinned.root)
+    check_repo(repo, "run", ("unpushed-data",))
+    shutil.rmtree(store(pinned))
+    assert subjects(pinned) == []
+    state, _ = check_repo(repo, "run", ("unpushed-data",), verify_remote=True)
+    assert len(unpushed_data.check(state)) == 2
+    assert len(subjects(pinned)) == 2
+    dvc(pinned.root, "push", "--quiet")
+    assert subjects(pinned) == []
+
+
+def test_answers_are_asked_for_again_by_a_setting(pinned: Project) -> None:
+    assert pinned.xgit("check", "unpushed-data").returncode == 0
+    shutil.rmtree(store(pinned))
+    assert pinned.xgit("check", "unpushed-data").returncode == 0
+    pinned.write("xgit.toml", "[guards.unpushed-data]\nverify_remote = true\n")
+    assert pinned.xgit("check", "unpushed-data").returncode == 1
 
 
 def drop_cache(project: Project) -> None:

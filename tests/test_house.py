@@ -15,13 +15,14 @@ PACKAGE = ROOT / "xgit"
 
 # Imports go from a wing to one further down the list, or within a wing.
 FLOORS = [
-    ["errors", "templates", "inject", ""],
+    ["errors", "program", "templates", "inject", ""],
     ["settings"],
     ["git"],
     ["record"],
     ["capture", "store"],
-    ["guards", "compare"],
+    ["guards", "compare", "verify"],
     ["run", "setup"],
+    ["reproduce", "share"],
     ["cli"],
 ]
 RANK = {wing: floor for floor, wings in enumerate(FLOORS) for wing in wings}
@@ -79,7 +80,8 @@ def test_every_wing_is_on_a_floor() -> None:
 @pytest.mark.parametrize(
     "module",
     ["xgit", "xgit.guards.registry", "xgit.git.plumbing", "xgit.cli.exp_run", "xgit.cli.exp_list",
-     "xgit.cli.exp_show", "xgit.cli.exp_compare", "xgit.cli.main", "xgit.guards.main"],
+     "xgit.cli.exp_show", "xgit.cli.exp_compare", "xgit.cli.exp_verify", "xgit.cli.main",
+     "xgit.guards.main"],
 )  # fmt: skip
 def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
@@ -121,11 +123,16 @@ def test_one_door_each() -> None:
         "git/plumbing.py",
         "run/execute.py",
         "capture/data/dvc_program.py",
+        "capture/environment/uv_program.py",
         "capture/hardware.py",
         "capture/hydra/project_python.py",
+        "reproduce/sandbox.py",
+        "reproduce/uv.py",
     }
     assert owners('"refs/tags/experiment') == {"record/refs.py"}
+    assert owners('"refs/tags/reproduction') == {"record/refs.py"}
     assert owners('"Xgit-Summary') == {"record/message.py"}
+    assert owners('"Xgit-Verdict') == {"record/verdict_message.py"}
     assert owners("eval(") == set()
     assert owners("shell=True") == set()
 

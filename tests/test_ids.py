@@ -75,7 +75,7 @@ def test_outside_a_repository_nothing_is_said(recorded: Project, tmp_path: Path)
 
 
 def test_commands_and_flags_are_completed(recorded: Project) -> None:
-    assert completed(recorded, "xgit exp l") == ["list", "log"]
+    assert completed(recorded, "xgit exp l") == ["list", "log", "label"]
     assert "--snapshot" in completed(recorded, "xgit exp run --")
 
 

@@ -234,17 +234,6 @@ def test_a_chosen_hooks_path_stays(project: Project) -> None:
     assert project.git("config", "core.hooksPath") == ".husky"
 
 
-def test_without_xgit_guard_no_hook_is_added(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parts = os.environ["PATH"].split(os.pathsep)
-    without = [part for part in parts if not (Path(part) / "xgit-guard").exists()]
-    monkeypatch.setenv("PATH", os.pathsep.join(without))
-    document = told(project.root)
-    assert document["created"] == ["xgit.toml"]
-    assert "xgit-guard is not on PATH" in document["notes"][0]
-
-
 def test_dvc(hydra_app: Project) -> None:
     dvc(hydra_app.root, "init", "--quiet")
     text = "# mine\nstages:\n  train:\n    cmd: python train.py   # one\n    deps: [train.py]\n"

@@ -18,7 +18,18 @@ from xgit.record.figures import (
     short_hash,
     sparkline,
 )
-from xgit.record.model import Code, Expectation, Metrics, Outcome, Package, Params, Person, Pin
+from xgit.record.model import (
+    Code,
+    EnvironmentLock,
+    Expectation,
+    Metrics,
+    Outcome,
+    Package,
+    Params,
+    Person,
+    Pin,
+    Unlocked,
+)
 from xgit.record.page import page
 
 HOSTILE = (
@@ -69,6 +80,9 @@ def test_nothing_hostile_survives() -> None:
             platform=HOSTILE,
             packages={HOSTILE: Package(HOSTILE, HOSTILE)},
             variables={HOSTILE: HOSTILE},
+            lock=EnvironmentLock(
+                HOSTILE, "uv", (Unlocked(HOSTILE, HOSTILE, HOSTILE),), None, HOSTILE
+            ),
         ),
     )
     text = page(evil)

@@ -159,6 +159,13 @@ def test_options_are_merged_with_their_defaults(monkeypatch: pytest.MonkeyPatch)
     assert options == {"untracked": {"limit_bytes": 5, "kinds": [".csv"]}}
 
 
+def test_verify_remote_is_switched_on_for_every_guard_that_has_it() -> None:
+    chosen = {"run": ["unpushed"], "unpushed": {"verify_remote": False}, "unpushed-data": 1}
+    assert registry.verifying(chosen) == {**chosen, "unpushed": {"verify_remote": True}}
+    with_it = {"verify_remote": True}
+    assert registry.verifying({}) == {"unpushed": with_it, "unpushed-data": with_it}
+
+
 @pytest.mark.parametrize(
     ("table", "told"),
     [

@@ -106,7 +106,7 @@ def test_the_words_at_the_end(training: Project) -> None:
         lines[1] == "  expectation NOT met: accuracy > 0.9"
         " · reproducible: yes, as far as the guards can tell"
     )
-    assert lines[2] == "  xgit exp compare @~1 @   ·   git push origin tag experiment/two"
+    assert lines[2] == "  xgit exp compare @~1 @   ·   xgit exp push @"
 
 
 def test_quiet_says_nothing(training: Project) -> None:

@@ -35,6 +35,7 @@ def test_command_line(project: Project, monkeypatch: pytest.MonkeyPatch) -> None
     assert parse([]) == Call()
     assert parse(["stale-pin", "--stage", "run"]) == Call(("stale-pin",), "run")
     assert parse(["--stage=push", "--pushing-to", "origin"]) == Call((), "push", "origin")
+    assert parse(["unpushed", "--verify-remote"]) == Call(("unpushed",), verify_remote=True)
     assert parse(["-h"]).help
     assert parse(["--help"]).help
 
@@ -75,6 +76,35 @@ def test_it_says_what_xgit_check_says(project: Project) -> None:
     assert "git add new.py" in guard(project, "untracked").stderr
 
 
+def test_it_asks_the_remote(project: Project) -> None:
+    assert guard(project, "unpushed", "--verify-remote").returncode == 0
+    project.git("remote", "set-url", "origin", "/nowhere/at/all")
+    assert guard(project, "unpushed").returncode == 0
+    done = guard(project, "unpushed", "--verify-remote")
+    assert (done.returncode, "cannot be asked" in done.stderr) == (1, True)
+
+
+def test_in_a_hook_the_way_to_the_top_is_that_of_the_user(project: Project) -> None:
+    """Git starts the hook at the top, wherever it was called."""
+    project.write("xgit.toml", '[guards]\ncommit = ["untracked"]\n')
+    hook = project.root / ".git/hooks/pre-commit"
+    hook.write_text(
+        f"#!/bin/sh\nexec {sys.executable} -c 'from xgit.guards.main import main; main()'\n"
+    )
+    project.write("deep/er/x", "x")
+    project.commit()
+    hook.chmod(0o755)
+    project.write("new.py", "x")
+    for folder, way in (("deep/er", "hint: cd ../..   first"), (".", None)):
+        commit = ["git", "commit", "--quiet", "--allow-empty", "-m", "x"]
+        done = subprocess.run(
+            commit, cwd=project.root / folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert "git add new.py" in done.stderr
+        assert (way in done.stderr) if way else "hint: cd" not in done.stderr
+
+
 def test_without_a_stage_it_is_the_commit(project: Project) -> None:
     project.write("xgit.toml", '[guards]\ncommit = ["untracked"]\npush = ["modified"]\n')
     project.commit()
@@ -104,7 +134,7 @@ def test_trouble(project: Project, tmp_path: Path) -> None:
 def test_a_bug_names_a_file(project: Project, tmp_path: Path) -> None:
     program = (
         "from xgit.guards import checking, main\n"
-        "def crash(*args): raise KeyError('what')\n"
+        "def crash(*args, **options): raise KeyError('what')\n"
         "checking.check_repo = crash\n"
         "main.main()\n"
     )
@@ -130,6 +160,38 @@ def test_names_that_are_no_utf8_and_control_characters(project: Project) -> None
     assert done.returncode == 1
     assert "\x1b" not in done.stderr
     assert report.violation_lines([]) == []
+
+
+def test_streams_that_are_closed(project: Project) -> None:
+    """A file that is opened next must not take the place of one."""
+    project.write("new.py", "x")
+    script = f"{sys.executable} -c 'from xgit.guards.main import main; main()'"
+    for line, code in (
+        (f"{script} untracked 2>&-", 1),
+        (f"{script} untracked >&- 2>&- <&-", 1),
+        (f"{script} --help >&-", 0),
+        (f"{script} --stage push --pushing-to origin <&-", 0),
+    ):
+        done = subprocess.run(
+            ["sh", "-c", line], cwd=project.root, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (code, ""), line
+    assert project.git("status", "--porcelain") == "?? new.py"
+    assert project.xgit("check", "untracked").returncode == 1  # the cache is whole
+
+
+def test_a_reader_that_has_gone(project: Project) -> None:
+    project.write("new.py", "x")
+    reading, writing = os.pipe()
+    os.close(reading)
+    argv = [sys.executable, "-c", "from xgit.guards.main import main; main()"]
+    with os.fdopen(writing, "wb") as broken:
+        done = subprocess.run([*argv, "untracked"], cwd=project.root, stderr=broken, check=False)
+        assert done.returncode == 141
+        told = subprocess.run(
+            [*argv, "--help"], cwd=project.root, stdout=broken, stderr=subprocess.PIPE, check=False
+        )
+    assert (told.returncode, told.stderr) == (141, b"")
 
 
 # ---------------------------------------------------------------- in every place

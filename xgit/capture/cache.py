@@ -160,6 +160,12 @@ class Cache:
         rows = [(os.fsencode(fact),) for fact in facts]
         self._write("INSERT OR REPLACE INTO facts VALUES (?)", rows)
 
+    def drop_facts(self, facts: Iterable[str]) -> None:
+        """Forget facts: whether they are still true is to be found out anew."""
+        if self._path.exists():
+            rows = [(os.fsencode(fact),) for fact in facts]
+            self._write("DELETE FROM facts WHERE fact = ?", rows)
+
     def _rows(self, query: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         def read(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
             return connection.execute(query, parameters).fetchall()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from xgit.capture import index
+from xgit.capture.cache import Cache
+from xgit.capture.nested import nested_repos
 from xgit.git import status as git_status
 from xgit.git.plumbing import Repo
 from xgit.git.status import WorkTreeStatus
@@ -9,7 +12,7 @@ from xgit.record.model import Code, Person, RepoState, Submodule
 from xgit.record.urls import strip_url
 
 
-def add_code(repo: Repo, state: RepoState, identity: str | None) -> RepoState:
+def add_code(repo: Repo, state: RepoState, identity: str | None, cache: Cache) -> RepoState:
     """The state with what git knows of HEAD and the work tree.
 
     Args:
@@ -17,22 +20,29 @@ def add_code(repo: Repo, state: RepoState, identity: str | None) -> RepoState:
     """
     config = repo.config
     status = git_status.work_tree_status(repo)
-    commit = status.commit
-    pushed = commit is not None and git_status.is_on_a_remote(repo, commit)
-    ahead = None if pushed or commit is None else git_status.commits_on_no_remote(repo, commit)
+    special = index.special_entries(repo, cache)
     return state._replace(
-        commit=commit,
+        commit=status.commit,
         branch=status.branch,
-        pushed=pushed,
-        ahead=ahead,
         remotes=config.remotes,
         remote=_remote(repo, status),
         upstream=status.upstream,
         untracked=status.untracked,
         modified=status.modified,
-        submodules=_submodules(repo, status),
+        hidden=index.hidden_changes(repo, special, cache),
+        nested=nested_repos(repo, status.untracked),
+        submodules=tuple(
+            Submodule(path, commit, path in status.dirty_submodules)
+            for path, commit in index.submodules_of(special).items()
+        ),
         author=parse_identity(identity) if identity else Person("", ""),
     )
+
+
+def modified_files(repo: Repo) -> tuple[str, ...]:
+    """Tracked files that differ from HEAD."""
+    _ = repo.config  # which disarms the repository's content filters, before any could be run
+    return git_status.work_tree_status(repo).modified
 
 
 def code(state: RepoState, snapshot: str | None) -> Code:
@@ -66,12 +76,3 @@ def _remote(repo: Repo, status: WorkTreeStatus) -> str | None:
     if chosen is None:
         return None
     return f"{chosen} {strip_url(config.get(f'remote.{chosen}.url') or '')}"
-
-
-def _submodules(repo: Repo, status: WorkTreeStatus) -> tuple[Submodule, ...]:
-    if not (repo.work_tree / ".gitmodules").exists():
-        return ()
-    return tuple(
-        Submodule(path, commit, path in status.dirty_submodules)
-        for path, commit in git_status.submodule_commits(repo).items()
-    )

@@ -10,7 +10,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
+from xgit.capture import secret_sieve
 from xgit.capture.cache import Cache
 from xgit.git.objects import read_objects
 from xgit.git.plumbing import Repo
@@ -18,7 +20,10 @@ from xgit.record.model import Credential, Json, StagedFile
 from xgit.record.token_shapes import DETECTORS, detectors
 from xgit.record.urls import strip_url
 
-NOT_SCANNED = "staged files were not scanned for secrets: pip install 'xgit[secrets]'"
+if TYPE_CHECKING:
+    from xgit.capture.secret_scan import Finding
+
+NOT_SCANNED = "staged files were not scanned for secrets: pip install detect-secrets"
 LIMIT_BYTES = 1_000_000
 BASELINE = ".secrets.baseline"
 _RULES = 1  # to be raised when a file that was found clean may be judged otherwise
@@ -49,14 +54,19 @@ def in_staged(
     files = [file for file, key in keys.items() if key not in clean]
     if not files:
         return (), ()
-    plugins = detectors(names)
-    if plugins is None:
-        return (), (NOT_SCANNED,)
-    from xgit.capture.secret_scan import Scanner
+    texts = dict(_read(repo, files))
+    suspects = _suspects(texts, names, by_name, cache)
+    found: dict[StagedFile, tuple[Finding, ...]] = {}
+    if suspects:
+        from xgit.capture.secret_scan import Scanner
 
-    scanner = Scanner(plugins, names=by_name)
-    found = {file: tuple(scanner.scan(file.path, text)) for file, text in _read(repo, files)}
-    cache.keep_facts(keys[file] for file, findings in found.items() if not findings)
+        plugins = detectors(names)
+        if plugins is None:
+            return (), (NOT_SCANNED,)
+        secret_sieve.remember(names, plugins, cache)
+        scanner = Scanner(plugins, names=by_name)
+        found = {file: tuple(scanner.scan(file.path, texts[file])) for file in suspects}
+    cache.keep_facts(keys[file] for file in texts if not found.get(file))
     known = _baseline(repo) if any(found.values()) else frozenset()
     return tuple(
         Credential(finding.kind, path=file.path, line=finding.line)
@@ -92,6 +102,16 @@ def _read(repo: Repo, files: Sequence[StagedFile]) -> Iterator[tuple[StagedFile,
         if isinstance(content, bytes):
             binary = b"\0" in content[:_BINARY_BYTES]
             yield file, "" if binary else content.decode("utf-8", "replace")
+
+
+def _suspects(
+    texts: Mapping[StagedFile, str], names: Sequence[str], by_name: bool, cache: Cache
+) -> list[StagedFile]:
+    """The files that only the scanner can tell to be clean: all where it was never asked before."""
+    sieve = secret_sieve.remembered(names, by_name, cache)
+    if sieve is None:
+        return list(texts)
+    return [file for file, text in texts.items() if sieve.catches(file.path, text)]
 
 
 def _baseline(repo: Repo) -> frozenset[tuple[str, str]]:

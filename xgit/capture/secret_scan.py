@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xgit.record.secret_names import is_secret_name
-from xgit.record.token_shapes import LONGEST, RUN, detectors, is_sequence
+from xgit.capture.secret_sieve import is_config, named_value, searchable
+from xgit.record.token_shapes import detectors, is_sequence
 
 if TYPE_CHECKING:
     from detect_secrets.plugins.base import BasePlugin
@@ -18,11 +17,6 @@ _BY_ENTROPY = ("Base64HighEntropyString", "HexHighEntropyString")
 # Bits a character that a random value has at least: of hexadecimal digits, of letters and digits,
 # of letters alone, which words have nearly as many of.
 _HEX_ENTROPY, _ENTROPY, _LETTERS_ENTROPY = 3.0, 4.0, 4.4
-_CONFIGS = (".yaml", ".yml", ".toml", ".json", ".ini", ".cfg", ".conf", ".env", ".properties")
-_ASSIGNED = re.compile(  # a name and its value, alone in a line of a config
-    r"""[\s{,-]*(?:export\s+)?["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*"""
-    r"""["']?([\w+/=-]{20,})["']?[\s,}]*(?:#.*)?"""
-)
 _HEX = re.compile("[0-9a-fA-F]+")
 _MIXED = re.compile("(?=.*[a-z])(?=.*[A-Z0-9])|(?=.*[A-Z])(?=.*[0-9])")
 _LOGIN = re.compile(r"(\w*)://([^:@/\s]*):([^@/\s]*)@([^/:\s\"'`]*)")
@@ -62,16 +56,15 @@ class Scanner:
 
         if heuristic.is_non_text_file(path) or heuristic.is_lock_file(path):
             return
-        if len(text) > LONGEST:
-            text = RUN.sub(" ", text)
+        text = searchable(text)
         plugins = [plugin for plugin in self._plugins if _may_find(plugin, text)]
-        is_config = self._names and _is_config(path)
-        if not plugins and not is_config:
+        by_name = self._names and is_config(path)
+        if not plugins and not by_name:
             return
         lines = text.split("\n")
         for number, line in enumerate(lines, start=1):
             found = set(_by_shape(plugins, path, lines, number))
-            if is_config and not found:
+            if by_name and not found:
                 found = set(_by_name(line, number))
             if found and not _is_allowed(path, lines, number):
                 yield from sorted(found)
@@ -123,20 +116,15 @@ def _is_example_login(scheme: str, user: str, password: str, host: str) -> bool:
     )
 
 
-def _is_config(path: str) -> bool:
-    name = os.path.basename(path)
-    return name.startswith(".env") or os.path.splitext(name)[1].lower() in _CONFIGS
-
-
 def _by_name(line: str, number: int) -> Iterator[Finding]:
     """A value that looks random, if its name says that it is secret."""
-    found = _ASSIGNED.fullmatch(line)
-    if found is None or not is_secret_name(found[1], found[2]) or not _is_random(found[2]):
+    found = named_value(line)
+    if found is None or not _is_random(found[1]):
         return
     from detect_secrets.core.potential_secret import PotentialSecret
 
-    digest = PotentialSecret.hash_secret(found[2])
-    yield Finding(number, f"random value of {found[1]}", digest)
+    name, value = found
+    yield Finding(number, f"random value of {name}", PotentialSecret.hash_secret(value))
 
 
 def _is_random(value: str) -> bool:

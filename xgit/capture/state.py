@@ -79,8 +79,27 @@ def with_config(repo: Repo, needs: Collection[str], state: RepoState) -> RepoSta
 
 
 def _work_tree(question: Question, state: RepoState, cache: Cache) -> RepoState:
-    """HEAD, branch, remotes, untracked and modified files."""
-    return code.add_code(question.repo, state, question.identity)
+    """HEAD, branch, remotes, submodules, untracked and modified files."""
+    return code.add_code(question.repo, state, question.identity, cache)
+
+
+def _pushed(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """Whether a remote-tracking branch holds HEAD; needs `work-tree`."""
+    from xgit.capture.pushed import add_pushed
+
+    return add_pushed(question.repo, state)
+
+
+def _published(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """The same of submodules, and by the remotes themselves where that is asked; needs `pushed`."""
+    from xgit.capture.pushed import add_published
+
+    return add_published(question.repo, state, ask=_verifies(question, "unpushed"))
+
+
+def _verifies(question: Question, guard: str) -> bool:
+    """Whether the guard is to believe no earlier answer."""
+    return bool(question.settings.guards.get(guard, {}).get("verify_remote"))
 
 
 def _pins(question: Question, state: RepoState, cache: Cache) -> RepoState:
@@ -95,13 +114,22 @@ def _pins(question: Question, state: RepoState, cache: Cache) -> RepoState:
     return state._replace(pins=check_pins(question.repo, pins, cache))
 
 
+def _modified_lfs(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """`modified`, if a file of git LFS is not its pin: spares all others the whole `work-tree`."""
+    asked = "work-tree" in question.needs
+    if asked or not any(pin.kind == "lfs" and pin.stale for pin in state.pins):
+        return state
+    return state._replace(modified=code.modified_files(question.repo))
+
+
 def _data_remotes(question: Question, state: RepoState, cache: Cache) -> RepoState:
     """Which pins a DVC remote holds; needs `pins`."""
     if not state.pins:
         return state
     from xgit.capture.data.remotes import check_remotes
 
-    pins, notes = check_remotes(question.repo, state.pins, cache)
+    again = _verifies(question, "unpushed-data")
+    pins, notes = check_remotes(question.repo, state.pins, cache, ask_again=again)
     return state._replace(pins=pins, notes=(*state.notes, *notes))
 
 
@@ -211,7 +239,10 @@ def _required_variables(question: Question, state: RepoState, cache: Cache) -> R
 
 FACTS: dict[str, Fact] = {
     "work-tree": _work_tree,
+    "pushed": _pushed,
+    "published": _published,
     "pins": _pins,
+    "modified-lfs": _modified_lfs,
     "data-remotes": _data_remotes,
     "pushes": _pushes,
     "config": _config,

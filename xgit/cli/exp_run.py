@@ -11,12 +11,13 @@ import click
 from xgit.cli.repository import current_repo
 from xgit.errors import REFUSED, TROUBLE, XgitError, os_trouble
 from xgit.git.plumbing import Repo
-from xgit.guards.report import violation_lines, violations_document
+from xgit.guards.report import lines_here, violations_document
 from xgit.record import codec, json_form, refs
 from xgit.record.escape import visible
 from xgit.record.model import Experiment, Request, Summary
 from xgit.run.experiment import Recorded, Refused, run
 from xgit.settings import Settings, load_settings
+from xgit.share.nouns import Remote
 
 _SHOWN_METRICS = 4
 
@@ -58,6 +59,10 @@ class RunCommand(click.Command):
     "--snapshot", is_flag=True, help="Keep uncommitted and untracked files with the experiment."
 )
 @click.option(
+    "--verify-remote", is_flag=True, help="Ask the remotes themselves; believe no earlier answer."
+)
+@click.option("--push", is_flag=True, help="Push it when it is recorded; see xgit exp push.")
+@click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="S", help="End it after S seconds."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the record; output goes to stderr.")
@@ -65,6 +70,7 @@ class RunCommand(click.Command):
 @click.pass_context
 def command(
     ctx: click.Context,
+    *,
     overrides: tuple[str, ...],
     name: str | None,
     why: str | None,
@@ -72,6 +78,8 @@ def command(
     labels: tuple[str, ...],
     allow: tuple[str, ...],
     snapshot: bool,
+    verify_remote: bool,
+    push: bool,
     timeout: float | None,
     as_json: bool,
     quiet: bool,
@@ -92,6 +100,9 @@ def command(
     try:
         repo = current_repo()
         settings = load_settings(repo.work_tree)
+        if verify_remote:
+            settings = _verifying(settings)
+        to = _remote(repo) if push else None
         argv, cwd = _command(ctx.meta["xgit.command"], overrides, repo, settings)
         request = Request(
             argv=argv,
@@ -106,7 +117,7 @@ def command(
         )
         recorded = run(repo, request, settings, stdout=2 if as_json else 1)
     except Refused as refused:
-        return _tell_refusal(refused, as_json)
+        return _tell_refusal(refused, repo, as_json, snapshot)
     except XgitError as error:
         if error.exit_code == TROUBLE:
             error.exit_code = REFUSED
@@ -117,6 +128,8 @@ def command(
         click.echo(json.dumps(json_form.to_json(codec.to_record(recorded.experiment)), indent=2))
     if not quiet:
         _tell(recorded)
+    if to is not None:
+        _push(repo, to, recorded.experiment.id, quiet=quiet)
     code = recorded.experiment.outcome.exit_code
     return REFUSED if code is None else code
 
@@ -143,11 +156,37 @@ def _command(
     return (*settings.command, *overrides), str(repo.work_tree)
 
 
+def _remote(repo: Repo) -> Remote:
+    """Where to push: found out first, so that nobody waits for a run that cannot be shared."""
+    from xgit.share.remote import choose_remote
+
+    return choose_remote(repo, None, to_push=True)
+
+
+def _push(repo: Repo, to: Remote, experiment_id: str, *, quiet: bool) -> None:
+    """Push what was recorded; what stands in the way changes nothing of the run's exit code."""
+    from xgit.cli.exp_push import push_one
+
+    try:
+        lines = push_one(repo, to, experiment_id, quiet=quiet)
+    except (XgitError, OSError) as error:
+        lines = [f"warning: experiment/{experiment_id} is recorded, and not pushed: {error}"]
+        lines.append(f"  hint: xgit exp push {experiment_id}")
+    for line in lines:
+        click.echo(visible(line), err=True)
+
+
 def _checked(expression: str) -> str:
     from xgit.store.query import parse_expectation
 
     parse_expectation(expression)
     return expression
+
+
+def _verifying(settings: Settings) -> Settings:
+    from xgit.guards import registry
+
+    return settings._replace(guards=registry.verifying(settings.guards))
 
 
 def _checked_guards(names: tuple[str, ...]) -> frozenset[str]:
@@ -161,15 +200,15 @@ def _checked_guards(names: tuple[str, ...]) -> frozenset[str]:
 # ---------------------------------------------------------------- telling
 
 
-def _tell_refusal(refused: Refused, as_json: bool) -> int:
+def _tell_refusal(refused: Refused, repo: Repo, as_json: bool, snapshot: bool) -> int:
     if as_json:
         click.echo(json.dumps({"refused": violations_document(refused.results)}, indent=2))
     click.echo(f"error: {refused.message}", err=True)
-    for line in violation_lines(refused.results):
+    for line in lines_here(refused.results, str(repo.work_tree)):
         click.echo(line, err=True)
     failed = [one.id for one in refused.results if one.outcome == "failed"]
     hint = f"--allow {failed[0]} records it all the same, and the record says so"
-    if {"untracked", "modified"} & set(failed):
+    if {"untracked", "modified"} & set(failed) and not snapshot:
         hint += "; --snapshot keeps the files with it"
     click.echo(f"hint: {hint}", err=True)
     return refused.exit_code
@@ -224,11 +263,10 @@ def _expectation_words(expression: str, met: bool | None, problem: str | None) -
 
 
 def _next_step(it: Experiment, previous: Summary | None) -> str:
-    tag = refs.format_tag(it.id)
     look = "xgit exp log @" if it.outcome.status != "completed" else "xgit exp show @"
     if it.outcome.status == "completed" and previous is not None:
         look = "xgit exp compare @~1 @"
-    return f"{look}   ·   git push origin tag {tag}"
+    return f"{look}   ·   xgit exp push @"
 
 
 def _coloured(text: str, colour: str) -> str:

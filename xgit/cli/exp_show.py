@@ -9,13 +9,20 @@ import click
 
 from xgit.cli.ids import ExperimentId
 from xgit.cli.repository import current_repo
+from xgit.cli.saying import note_document, note_lines
 from xgit.cli.table import Screen, aligned, json_text, paint, screen
 from xgit.record import figures
 from xgit.record.escape import visible
-from xgit.record.model import Artifact, Experiment, GuardResult, Pin
+from xgit.record.events import labels_after, notes_in
+from xgit.record.model import Artifact, Event, Experiment, GuardResult, Pin
 from xgit.record.page import ending, machine, reach, series_of, shell_line
-from xgit.record.refs import format_tag
+from xgit.record.refs import VERDICT_TAG_PREFIX, format_tag, format_verdict_tag
+from xgit.record.verdict import VerdictSummary
+from xgit.record.verdict_codec import standing_document
+from xgit.record.verdict_page import ENVIRONMENTS, WORDS
+from xgit.store import events
 from xgit.store import experiments as store
+from xgit.store.standing import NOTHING_TRIED, Standing, standings
 
 _MET = {True: "met", False: "not met", None: "not judged"}
 _STYLES = {"completed": "green", "failed": "red", "interrupted": "yellow"}
@@ -30,7 +37,10 @@ def command(experiment: str, everything: bool, as_json: bool) -> int:
     """Show one experiment: how it ended, whether it can be repeated, and what it used.
 
     With --json the record is printed as it is stored; its keys are those of docs/record.md:
-    "id", "status", "params", "metrics", "data", "environment", "reproducible" and so on.
+    "id", "status", "params", "metrics", "data", "environment", "reproducible" and so on. Added is
+    "verdict": null, or of the latest {"number", "result", "step", "reason", "finished", "by",
+    "environment", "hermetic", "stale", "count"}, and "said": {"labels", "notes": [{"at", "by",
+    "text"}]}, the labels that hold now and what was noted since.
 
     \b
     Example: xgit exp show @
@@ -38,22 +48,38 @@ def command(experiment: str, everything: bool, as_json: bool) -> int:
     """
     repo = current_repo()
     experiment_id = store.resolve(repo, experiment)
+    own = standings(repo, [experiment_id]).get(experiment_id, NOTHING_TRIED)
+    said = events.events_of(repo, events.record_commit(repo, experiment_id))
     if as_json:
-        click.echo(json_text(store.record_json(repo, experiment_id)), nl=False)
+        verdict = standing_document(own.latest, own.stale, own.verdicts)
+        record = store.record_json(repo, experiment_id)
+        labels = labels_after(record["labels"], said)
+        later = {"labels": labels, "notes": [note_document(one) for one in notes_in(said)]}
+        click.echo(json_text({**record, "verdict": verdict, "said": later}), nl=False)
         return 0
     it = store.load(repo, experiment_id)
-    lines = page_lines(it, screen(), now=datetime.now(UTC), everything=everything)
+    it = it._replace(labels=labels_after(it.labels, said))
+    now = datetime.now(UTC)
+    lines = page_lines(it, screen(), now=now, everything=everything, own=own, said=said)
     click.echo("\n".join(lines))
     return 0
 
 
 def page_lines(
-    it: Experiment, where: Screen, *, now: datetime, everything: bool = False
+    it: Experiment,
+    where: Screen,
+    *,
+    now: datetime,
+    everything: bool = False,
+    own: Standing = NOTHING_TRIED,
+    said: Sequence[Event] = (),
 ) -> Iterator[str]:
     """The page, line by line; what there is nothing to say of is left out."""
     yield from _head(it, where, now)
+    yield from _field("verdict", _verdict(own, where, now))
     yield from _field("why", [visible(line) for line in (it.why or "").strip().splitlines()])
     yield from _field("labels", _joined(it.labels))
+    yield from _field("said", note_lines(said, now))
     yield from _field("expected", _expectations(it))
     yield from _field("code", _code(it))
     yield from _field("command", [visible(shell_line(it.command))])
@@ -99,6 +125,34 @@ def _field(label: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _block(label: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     return _field(label, aligned(rows) if rows else ())
+
+
+def _verdict(own: Standing, where: Screen, now: datetime) -> Iterator[str]:
+    """The latest verdict: what, when, by whom, and how it was made."""
+    it = own.latest
+    if it is not None:
+        style = "green" if it.reproduced and not own.stale else "red"
+        others = f" of {own.verdicts}" if own.verdicts > 1 else ""
+        parts = (
+            paint(WORDS[it.result] + (f" at {it.step}" if it.step else ""), style, where),
+            f"{figures.format_age(it.finished, now)} ago",
+            f"by {visible(it.by)}",
+            format_verdict_tag(it.of, it.number) + others,
+        )
+        yield "   ".join(parts)
+        yield from _about(it, own.stale)
+    yield from (
+        visible(f"unreadable: {VERDICT_TAG_PREFIX}{one.id}: {one.reason}") for one in own.broken
+    )
+
+
+def _about(it: VerdictSummary, stale: bool) -> Iterator[str]:
+    if it.reason:
+        yield visible(it.reason)
+    environment = ENVIRONMENTS.get(it.environment, it.environment)
+    yield visible(f"with {environment}" + (", hermetic" if it.hermetic else ""))
+    if stale:
+        yield "stale: it is about an earlier tag of that name"
 
 
 def _joined(words: Iterable[str]) -> list[str]:
@@ -158,6 +212,10 @@ def _environment(it: Experiment, everything: bool) -> Iterator[str]:
         yield visible(env.platform)
     if env.packages:
         yield f"{len(env.packages)} packages" + ("" if everything else " (--all lists them)")
+    if env.lock and env.lock.source is None:
+        yield visible(f"no pylock.toml: {env.lock.problem}")
+    elif env.lock and env.lock.missing:
+        yield visible("pylock.toml lacks " + ", ".join(one.name for one in env.lock.missing))
 
 
 def _packages(it: Experiment) -> list[tuple[str, ...]]:

@@ -19,6 +19,7 @@ from xgit.git.plumbing import NoRepository, Repo, open_repo
 from xgit.record.escape import visible
 from xgit.setup import files
 from xgit.setup.after import next_command
+from xgit.setup.ci_jobs import HOSTS
 from xgit.setup.new_project import TEMPLATES
 from xgit.setup.nouns import Change, Plan
 from xgit.setup.plan import make_plan
@@ -28,9 +29,10 @@ from xgit.setup.plan import make_plan
 @click.option(
     "--template", type=click.Choice(TEMPLATES), help="Lay this down, in an empty directory."
 )
+@click.option("--ci", type=click.Choice(HOSTS), help="Add the jobs that check and reproduce.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
-def command(template: str | None, dry_run: bool, as_json: bool) -> None:
+def command(template: str | None, ci: str | None, dry_run: bool, as_json: bool) -> None:
     """Make an empty directory a project, or add what xgit needs to the one that is here.
 
     Nothing is overwritten, nothing is committed, and a second time nothing is changed.
@@ -43,7 +45,7 @@ def command(template: str | None, dry_run: bool, as_json: bool) -> None:
     here = _here()
     with ExitStack() as stack:
         repo, new_repo = _opened(here, stack)
-        plan = make_plan(repo, template=template, new_repo=new_repo)
+        plan = make_plan(repo, template=template, new_repo=new_repo, ci=ci)
         if not dry_run:
             repo = init_repo(here) if new_repo else repo
             files.write(plan.changes)

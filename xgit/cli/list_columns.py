@@ -16,6 +16,14 @@ from xgit.record.model import Broken, Json, Summary
 
 Rows = Sequence[Summary | Broken]
 ALWAYS = ("id", "status", "age", "why")
+_VERDICTS = {
+    "identical": "green",
+    "within-tolerance": "green",
+    "different": "red",
+    "failed": "red",
+    "stale": "yellow",
+    "unreadable": "red",
+}
 _STYLES = {"completed": "green", "failed": "red", "interrupted": "yellow"}
 _WITH_UNIT = {"age": "age_seconds", "duration": "duration_seconds"}
 _WHY_AT_LEAST = 16
@@ -38,6 +46,9 @@ class Key(NamedTuple):
     def dotted(self) -> str:
         """`metrics.x` or `params.x`."""
         return f"{self.kind}.{self.name}"
+
+
+_VERDICT = Key("field", "verdict")
 
 
 def _short(text: object) -> str:
@@ -68,6 +79,9 @@ _FIELDS: Mapping[str, Callable[[Summary, datetime], Json]] = {
     "exit_code": lambda it, now: it.exit_code,
     "reproducible": lambda it, now: Cell(it.reproducible, "yes" if it.reproducible else "no"),
     "expectations": lambda it, now: _expected(it),
+    "verdict": lambda it, now: (
+        None if it.verdict is None else Cell(it.verdict, it.verdict, _VERDICTS.get(it.verdict, ""))
+    ),
 }
 _BROKEN: Mapping[str, Callable[[Broken], Json]] = {
     "id": lambda it: it.id,
@@ -117,9 +131,14 @@ def parse_keys(text: str, rows: Rows) -> list[Key]:
 
 
 def default_keys(rows: Rows) -> list[Key]:
-    """The usual fields, then metrics, then params, those that are not the same in all rows."""
+    """The usual fields, then metrics, then params, those that are not the same in all rows.
+
+    Verdicts have a column where there is one.
+    """
     fields = [Key("field", name) for name in ALWAYS]
     fine = [row for row in rows if isinstance(row, Summary)]
+    if any(row.verdict is not None for row in fine):
+        fields.insert(2, _VERDICT)
     if len(fine) == 1:
         return [*fields, *(Key("metrics", name) for name in fine[0].metrics)]
     metrics = _differing("metrics", [row.metrics for row in fine])
@@ -186,7 +205,8 @@ def _metric_text(value: Json) -> str:
 
 def that_fit(keys: Sequence[Key], rows: Rows, now: datetime, where: Screen) -> list[Key]:
     """As many of the columns, from the left, as there is room for; the usual ones always."""
-    fixed, more = keys[: len(ALWAYS)], keys[len(ALWAYS) :]
+    usual = len(ALWAYS) + (_VERDICT in keys)
+    fixed, more = keys[:usual], keys[usual:]
     if where.width is None:
         return [*fixed, *more[:_MORE_IN_A_FILE]]
     room = where.width - sum(_width(key, rows, now) + 3 for key in fixed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from importlib import import_module
@@ -10,20 +9,26 @@ from typing import NoReturn
 
 import click
 
-from xgit import __version__
+from xgit import __version__, program
 from xgit.errors import BUG, REFUSED, TROUBLE, XgitError, os_trouble
 from xgit.record.escape import visible
 
 _AFTER_CTRL_C = 130
-_AFTER_SIGPIPE = 141
-_STDERR = 2
 EXP_COMMANDS = {
     "run": "exp_run",
     "list": "exp_list",
     "show": "exp_show",
     "log": "exp_log",
     "compare": "exp_compare",
+    "status": "exp_status",
+    "push": "exp_push",
+    "pull": "exp_pull",
+    "label": "exp_label",
+    "note": "exp_note",
+    "rm": "exp_rm",
     "recover": "exp_recover",
+    "reproduce": "exp_reproduce",
+    "verify": "exp_verify",
 }
 COMMANDS = {"init": "init", "check": "check", "demo": "demo"}
 
@@ -80,32 +85,13 @@ def exp() -> None:
 
 def main() -> NoReturn:
     """Run xgit and exit."""
-    _open_streams()
+    program.begin()
     try:
         code = _run()
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from telling of it at exit.
-        for handle in (1, _STDERR):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), handle)
-        code = _AFTER_SIGPIPE
-    sys.exit(code)
-
-
-def _open_streams() -> None:
-    """See that there are three standard streams, and that no text is too strange for them.
-
-    Where one is closed, the next file to be opened would take its number, and get the output of
-    the user's command into it.
-    """
-    while (handle := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
-        os.set_inheritable(handle, True)
-    os.close(handle)
-    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w", encoding="utf-8", closefd=False)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+        code = program.let_go()
+    program.end(code)
 
 
 def _run() -> int:

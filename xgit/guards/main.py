@@ -1,6 +1,6 @@
 """`xgit-guard`: the guards of a stage, as git's hooks and pre-commit call them.
 
-    xgit-guard [GUARD…] [--stage STAGE] [--pushing-to REMOTE] [-- FILES…]
+    xgit-guard [GUARD…] [--stage STAGE] [--pushing-to REMOTE] [--verify-remote] [-- FILES…]
 
 It answers as `xgit check` does, and starts faster: a hook is waited for. So it reads its few
 options itself, and no library is imported for it.
@@ -8,13 +8,13 @@ options itself, and no library is imported for it.
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from xgit import program
 from xgit.errors import BUG, NO, XgitError, os_trouble
 from xgit.record.escape import visible
 
@@ -28,7 +28,8 @@ PRE_COMMIT_PUSHES = "PRE_COMMIT_REMOTE_BRANCH"
 """Set by pre-commit and by prek where a push is what they run for."""
 _AFTER_CTRL_C = 130
 USAGE = """\
-usage: xgit-guard [GUARD…] [--stage commit|push|run|ci|checkout] [--pushing-to REMOTE] [-- FILE…]
+usage: xgit-guard [GUARD…] [--stage commit|push|run|ci|checkout] [--pushing-to REMOTE]
+                  [--verify-remote] [-- FILE…]
 
 Run the guards of a stage, or those that are named: 0 where all pass, 1 where one refuses, 2 where
 that cannot be found out. Without --stage it is push where pre-commit says that something is
@@ -36,6 +37,7 @@ pushed, else commit. Names of files are ignored: guards look at the whole reposi
 
   --stage checkout      warn where an experiment was checked out and its data is other data; 0
   --pushing-to REMOTE   read what is pushed from standard input, as git tells a pre-push hook
+  --verify-remote       ask the remotes themselves, and believe no earlier answer
 """
 
 
@@ -45,20 +47,25 @@ class Call(NamedTuple):
     Attributes:
         stage: None where none was named.
         remote: what `--pushing-to` names; what is pushed then stands in standard input.
+        verify_remote: the remotes themselves are asked.
     """
 
     guards: tuple[str, ...] = ()
     stage: str | None = None
     remote: str | None = None
+    verify_remote: bool = False
     help: bool = False
 
 
 def main() -> NoReturn:
     """Run `xgit-guard` and exit."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    sys.exit(_answered(sys.argv[1:]))
+    program.begin()
+    try:
+        code = _answered(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = program.let_go()
+    program.end(code)
 
 
 def _answered(argv: Sequence[str]) -> int:
@@ -72,6 +79,8 @@ def _answered(argv: Sequence[str]) -> int:
         code = _AFTER_CTRL_C
     except XgitError as error:
         code = _complain(error, error)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         code = _complain(os_trouble(error), error)
     except Exception as error:  # noqa: BLE001 - the last place where a bug can be told
@@ -124,6 +133,8 @@ def parse(argv: Sequence[str]) -> Call:
                 break
             case "-h" | "--help":
                 call = call._replace(help=True)
+            case "--verify-remote":
+                call = call._replace(verify_remote=True)
             case "--stage":
                 call = call._replace(stage=_value(name, value if given else next(words, "")))
             case "--pushing-to":
@@ -160,7 +171,7 @@ def run(call: Call) -> int:
     from xgit.git.plumbing import open_repo
     from xgit.guards import registry
     from xgit.guards.checking import check_repo
-    from xgit.guards.report import violation_lines
+    from xgit.guards.report import lines_here
 
     repo = open_repo(_here())
     if call.stage == AFTER_CHECKOUT:
@@ -168,8 +179,9 @@ def run(call: Call) -> int:
     is_push = call.remote is not None or PRE_COMMIT_PUSHES in os.environ
     stage = call.stage or ("push" if is_push else "commit")
     pushes = _pushes(repo, call) if is_push and stage == "push" else ()
-    state, results = check_repo(repo, stage, call.guards, pushes)
-    for line in violation_lines(results):
+    verify = call.verify_remote
+    state, results = check_repo(repo, stage, call.guards, pushes, verify_remote=verify)
+    for line in lines_here(results, state.root):
         _say(line)
     for note in state.notes:
         _say(f"  note: {visible(note)}")

@@ -6,6 +6,7 @@ import os
 import shlex
 
 _PATHSPEC_MAGIC = frozenset("*?[\\")
+_IGNORE_MAGIC = frozenset("*?[\\ ")
 _MEANINGFUL = frozenset(b"'\\!")
 _SPACE = 0x20
 _DELETE = 0x7F
@@ -43,6 +44,15 @@ def pathspec(path: str) -> str:
     """The path as the last argument of a git command, so that no character in it is magic."""
     magic = path.startswith(":") or not _PATHSPEC_MAGIC.isdisjoint(path)
     return argument(f":(literal){path}" if magic else path)
+
+
+def ignore_pattern(path: str) -> str:
+    """The line of a `.gitignore` at the top that ignores this path and no other.
+
+    A line cannot hold a newline, which is written as `?`: any character.
+    """
+    escaped = "".join(f"\\{char}" if char in _IGNORE_MAGIC else char for char in path)
+    return f"/{escaped}".replace("\n", "?")
 
 
 def commit_command(path: str) -> str:

@@ -159,6 +159,17 @@ def options_of(
     return options
 
 
+def verifying(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """`Settings.guards` with the option `verify_remote` switched on, of every guard that has it."""
+    asked = {one.id: {"verify_remote": True} for one in GUARDS if "verify_remote" in one.options}
+    tables = {name: chosen.get(name, {}) for name in asked}
+    # What is no table is left to `options_of`, which says so.
+    merged = {
+        name: {**table, **asked[name]} for name, table in tables.items() if isinstance(table, dict)
+    }
+    return {**chosen, **merged}
+
+
 def _check_option(guard_id: str, known: Mapping[str, Json], name: str, value: Json) -> None:
     where = f"{name} in tool.xgit.guards.{guard_id}"
     if name not in known:

@@ -5,13 +5,48 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 
 from xgit.errors import BUG, XgitError
+from xgit.guards.quoting import shell_word
 from xgit.record.escape import visible
 from xgit.record.model import GuardResult, Violation
 
 _SHOWN = 10  # per guard; the rest is counted
+
+
+def lines_here(results: Sequence[GuardResult], root: str) -> list[str]:
+    """The lines, and where the user is not at the top of the repository the way there."""
+    lines = violation_lines(results)
+    way = _way_to(root) if lines else None
+    if way is None:
+        return lines
+    return [*lines, f"hint: {way}   first: paths and commands start at the top of the repository"]
+
+
+def _way_to(root: str) -> str | None:
+    """The command that leads to the top from where the user is, or None where they are there.
+
+    Git starts its hooks at the top, and tells in `GIT_PREFIX` from where it was called.
+    """
+    here = os.getcwd()
+    rest = os.path.relpath(here, root)
+    if rest == ".":
+        rest = os.environ.get("GIT_PREFIX", "").rstrip("/")
+        return f"cd {_up(rest)}" if rest else None
+    if rest.startswith(".."):  # called from elsewhere, through GIT_DIR
+        return f"cd {shell_word(root)}"
+    # The shell takes `..` off the path by which the user came, which may lead over a link.
+    shown = os.environ.get("PWD", here)
+    if os.path.realpath(shown) != here:  # it is not of this process
+        shown = here
+    over = os.path.normpath(os.path.join(shown, _up(rest)))
+    return f"cd {_up(rest) if os.path.realpath(over) == root else shell_word(root)}"
+
+
+def _up(rest: str) -> str:
+    return "/".join(".." for _ in rest.split("/"))
 
 
 def violation_lines(results: Sequence[GuardResult]) -> list[str]:
@@ -57,7 +92,6 @@ def _violation_document(found: Violation) -> dict[str, object]:
 
 def bug_error(error: Exception) -> XgitError:
     """What is told of a bug in xgit, its traceback written into a file that the hint names."""
-    import os
     import sys
     import tempfile
     import traceback

@@ -10,7 +10,7 @@ from xgit.record.model import Pin, RepoState, Violation
 
 ID = "stale-pin"
 STAGES = ("commit", "run")
-NEEDS = ("work-tree", "pins")
+NEEDS = ("pins", "modified-lfs")
 REASON = "a file that differs from its pin is not the data that the record names"
 
 

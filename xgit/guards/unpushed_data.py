@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from xgit.guards.quoting import argument
 from xgit.guards.stale_pin import dvc_command, path_at_home
-from xgit.record.model import Pin, RepoState, Violation
+from xgit.record.model import Json, Pin, RepoState, Violation
 
 ID = "unpushed-data"
 STAGES = ("push", "run")
 NEEDS = ("pins", "data-remotes")
 REASON = "data that is on no remote cannot be had by anyone else"
+OPTIONS: dict[str, Json] = {"verify_remote": False}
 
 
 def check(state: RepoState) -> tuple[Violation, ...]:
