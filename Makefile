@@ -21,7 +21,7 @@ endif
 demo: $(VENV)/.demo
 	$(BIN)/xgit demo
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(VENV)/.npm
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 lint: $(VENV)/.dev
@@ -45,9 +45,16 @@ $(VENV)/.dev: pyproject.toml
 	@echo "installing xgit with what its tests need into $(VENV) …"
 	@$(MAKE_VENV)
 	@$(INSTALL) -e '.[dev]'
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --silent --no-save --no-audit --no-fund \
-		--prefix $(VENV)/npm $(NPM_PACKAGES)
 	@touch $@ $(VENV)/.demo
+
+# Where npm's registry cannot be reached, the tests that need these skip and say so; the next
+# `make test` tries again.
+$(VENV)/.npm: $(VENV)/.dev
+	@if PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --silent --no-save --no-audit --no-fund \
+		--fetch-retries 1 --fetch-retry-mintimeout 1000 --fetch-timeout 60000 \
+		--prefix $(VENV)/npm $(NPM_PACKAGES); \
+	then touch $@; \
+	else echo "npm could not install $(NPM_PACKAGES): the tests that need them will be skipped"; fi
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -96,9 +96,12 @@ def served(index: PackageIndex) -> Iterator[PackageIndex]:
                 self.send_header("Content-Type", "text/html")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(b"" if self.command == "HEAD" else body)
             except OSError:
                 return  # who asked has gone
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as its base has it
             return

@@ -139,15 +139,18 @@ def test_a_directory_that_is_ignored_as_a_whole(pinned: Project) -> None:
     assert found(pinned, "bulk/a/x.bin", "bulk") == ()
 
 
-def test_where_git_would_ignore_the_pin(pinned: Project) -> None:
-    pinned.write("raw/README", "why")
+@pytest.mark.parametrize("folder", ["raw", "[r]a*w"])
+def test_where_git_would_ignore_the_pin(pinned: Project, folder: str) -> None:
+    escaped = folder.replace("[", "\\[").replace("*", "\\*")
+    pinned.write(".gitignore", f"/{escaped}/*\n!/{escaped}/README\n")
+    pinned.write(f"{folder}/README", "why")
     pinned.commit()
-    pinned.write("raw/x.bin", "1")
-    [refused] = found(pinned, "raw/x.bin")
+    pinned.write(f"{folder}/x.bin", "1")
+    [refused] = found(pinned, f"{folder}/x.bin")
     paste(pinned, refused.remedy)
     pinned.commit()
-    assert "raw/x.bin.dvc" in pinned.git("ls-files")
-    assert found(pinned, "raw/x.bin", "raw/") == ()
+    assert f"{folder}/x.bin.dvc" in pinned.git("ls-files")
+    assert found(pinned, f"{folder}/x.bin", f"{folder}/") == ()
 
 
 @pytest.mark.parametrize("name", ["it's a file.npy", "a b.npy", "$(touch pwned).npy", "[a]*.npy"])

@@ -191,6 +191,9 @@ def test_data_of_another_experiment_is_warned_of(experiments: Project) -> None:
         "  data/digits.csv  content differs",
         "hint: dvc checkout || dvc pull",
     ]
+    below = sh(experiments, "git checkout -q -; cd data && git checkout --quiet experiment/one")
+    way = "hint: cd ..   first: paths and commands start at the top of the repository"
+    assert below.stderr.splitlines()[-2:] == ["hint: dvc checkout || dvc pull", way]
     (experiments.root / "data/digits.csv").unlink()
     assert "  data/digits.csv  is not here" in sh(experiments, f"git checkout -q -; {line}").stderr
     assert sh(experiments, "dvc checkout || dvc pull").returncode == 0

@@ -521,6 +521,29 @@ def test_a_verdict_goes_also_where_the_data_is_gone(pinned: Project) -> None:
     assert set(on_origin(pinned)) == {TAG + "one", "refs/tags/reproduction/one/1"}
 
 
+def test_a_verdict_that_is_refused(project: Project) -> None:
+    """The experiment is there, what was to be pushed is not; and what is new is told as new."""
+    recorded(project, "one")
+    exp(project, "push")
+    repo = open_repo(project.root)
+    it = verdict("one", ours(project, TAG + "one"))
+    verdicts.save(repo, it, None, identity=identity_line(repo))
+    hook(project, "update", 'case $1 in */reproduction/*) echo "not yours"; exit 1;; esac')
+    document = exp(project, "push", code=1)
+    assert states(document) == {"one": "there"}
+    assert document["experiments"][0]["verdicts"] == 0
+    [told] = document["refused"]
+    assert told.startswith("reproduction/one/1 is not on origin: ")
+    assert "not yours" in told
+    done = project.xgit("exp", "push", "--quiet")
+    assert (done.returncode, done.stderr) == (1, f"refused: {told}\n")
+    hook(project, "update", "exit 0")
+    done = project.xgit("exp", "push")
+    assert done.returncode == 0
+    assert "there already: experiment/one; new there: 1 verdict\n" in done.stderr
+    assert "there already: experiment/one\n" in project.xgit("exp", "push").stderr
+
+
 def test_verdicts_of_two_clones_are_both_kept(project: Project) -> None:
     recorded(project, "one")
     exp(project, "push")

@@ -6,7 +6,6 @@ Git is asked only when a text names something that is there; without one, this c
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -142,4 +141,4 @@ def _add(unit: str, refused: set[str], held: set[str]) -> tuple[str, str | None]
             break
         if f"{path}.dvc" not in refused:
             return path, None
-    return unit, re.sub(r"([*?[\\])", r"\\\1", os.path.dirname(unit))
+    return unit, os.path.dirname(unit)

@@ -200,6 +200,15 @@ def _lock(question: Question, state: RepoState, cache: Cache) -> RepoState:
     return add_environment(state, cache, os.environ)
 
 
+def _index(question: Question, state: RepoState, cache: Cache) -> RepoState:
+    """What the `lock` names and no index has; asked at the stage `ci` alone, for it takes long."""
+    if state.stage != "ci" or state.lock is None or not state.lock.versions:
+        return state
+    from xgit.capture.environment.on_index import add_gone
+
+    return add_gone(question.repo, state, os.environ)
+
+
 def _config_files(question: Question, state: RepoState, cache: Cache) -> RepoState:
     """Hydra configs in the index; for `variables` alone, only at the commit stage."""
     from xgit.capture.hydra import files
@@ -251,6 +260,7 @@ FACTS: dict[str, Fact] = {
     "data-tools": _data_tools,
     "credentials": _credentials,
     "lock": _lock,
+    "index": _index,
     "config-files": _config_files,
     "config-failures": _config_failures,
     "required-variables": _required_variables,

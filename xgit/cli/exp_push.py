@@ -33,11 +33,12 @@ def command(
 
     Each is verified on the remote before the next. Nothing is ever forced: a name that is taken
     there by another experiment is a conflict. Verdicts, labels and notes go along. It ends with 1
-    when an experiment is not on the remote; the next push goes on where one was stopped.
+    when an experiment or a verdict is not on the remote; the next push goes on where one was
+    stopped.
 
     With --json: {"remote", "url", "experiments": [{"id", "state", "reason", "hint", "verdicts"}],
-    "data", "branches", "said", "notes"}; "state" is pushed, there, would-push, conflict or
-    refused.
+    "data", "branches", "said", "notes", "refused"}; "state" is pushed, there, would-push, conflict
+    or refused; "refused" tells of verdicts.
 
     \b
     Example: xgit exp push @
@@ -55,7 +56,7 @@ def command(
         click.echo(json_text(document(pushed)), nl=False)
     else:
         tell(pushed, quiet=quiet)
-    return 0 if all(one.is_there for one in pushed.experiments) else NO
+    return 0 if pushed.is_complete else NO
 
 
 def push_one(repo: Repo, to: Remote, experiment_id: str, *, quiet: bool) -> list[str]:
@@ -84,6 +85,7 @@ def document(it: Pushed) -> Json:
         "branches": it.branches,
         "said": it.said,
         "notes": it.notes,
+        "refused": it.refused,
     }
 
 
@@ -93,6 +95,7 @@ def tell(it: Pushed, *, quiet: bool) -> None:
     for one in it.experiments:
         if not one.is_there:
             lines += _trouble(one)
+    lines += [f"refused: {line}" for line in it.refused]
     for line in lines:
         click.echo(visible(line), err=True)
 
@@ -110,6 +113,8 @@ def _lines(it: Pushed) -> list[str]:
         told += [
             f"{_WORDS[state]}: {count} experiments" for state, count in counts.items() if count
         ]
+        verdicts = sum(one.verdicts for one in fine)
+        told += [f"with them: {_count(verdicts)}"] if verdicts else []
     if not it.experiments:
         told.append("there are no experiments to push")
     told += ["labels and notes went along"] if it.said else []
@@ -120,7 +125,13 @@ def _lines(it: Pushed) -> list[str]:
 def _and_verdicts(one: Sent) -> str:
     if not one.verdicts:
         return ""
-    return f" and {one.verdicts} verdict{'s' if one.verdicts > 1 else ''}"
+    if one.state == "there":  # and the verdicts were not
+        return f"; new there: {_count(one.verdicts)}"
+    return f" and {_count(one.verdicts)}"
+
+
+def _count(verdicts: int) -> str:
+    return f"{verdicts} verdict{'s' if verdicts > 1 else ''}"
 
 
 def _trouble(one: Sent) -> list[str]:

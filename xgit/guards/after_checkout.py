@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from xgit.git.plumbing import Repo, git_success
 from xgit.guards.checking import check_repo
+from xgit.guards.report import way_lines
 from xgit.guards.stale_pin import dvc_command
 from xgit.record.escape import visible
 from xgit.record.model import Pin
@@ -32,6 +33,7 @@ def warnings(repo: Repo) -> Iterator[str]:
     if len(wrong) > _SHOWN:
         yield f"  … and {len(wrong) - _SHOWN} more"
     yield f"hint: {_remedy(wrong[0])}"
+    yield from way_lines(state.root)
 
 
 def _remedy(pin: Pin) -> str:

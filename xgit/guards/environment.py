@@ -13,7 +13,7 @@ from xgit.record.model import Installed, Lock, Package, RepoState, Violation
 
 ID = "environment"
 STAGES = ("run", "ci")
-NEEDS = ("lock",)
+NEEDS = ("lock", "index")
 REASON = "an environment that no lock describes cannot be made again"
 _OURSELVES = "xgit"  # it takes no part in the run
 _LETTERS = re.compile(r"[-_.]?(alpha|beta|preview|pre|post|rev|dev|rc|a|b|c|r)[-_.]?(\d*)")
@@ -33,6 +33,7 @@ def check(state: RepoState) -> tuple[Violation, ...]:
     found: list[Violation] = []
     if state.lock is not None:
         found += (Violation(ID, f"{state.lock.path} {how}", "uv lock") for how in state.lock.stale)
+        found += _gone(state.lock, state.installed)
         if state.installed is not None:
             found += _other_versions(state.lock, state.installed)
     if state.installed is not None:
@@ -58,6 +59,23 @@ def _install(name: str, wanted: tuple[str, ...], lock: Lock, installed: Installe
     if lock.path == "requirements.txt":
         return f"{installed.install} -r requirements.txt"
     return f"{installed.install} {shell_word(f'{name}=={wanted[-1]}')}"
+
+
+def _gone(lock: Lock, installed: Installed | None) -> Iterator[Violation]:
+    """Versions that nobody can install any more."""
+    for name, version in lock.gone:
+        subject = f"{lock.path} says {name} {version}, and no configured index has it"
+        yield Violation(ID, subject, *_another_version(name, lock, installed))
+
+
+def _another_version(name: str, lock: Lock, installed: Installed | None) -> tuple[str, str]:
+    """The command that gets another version, and what is to be done besides."""
+    word = shell_word(name)
+    if lock.path == "uv.lock":
+        remedy = f"uv lock --upgrade-package {word}"
+        return remedy, "where pyproject.toml asks for that very version, change it there first"
+    install = installed.install if installed else "uv pip install"
+    return f"{install} --upgrade {word}", f"and let {lock.path} say the version that this installs"
 
 
 def _agree(installed: str, wanted: str) -> bool:

@@ -19,10 +19,15 @@ _SHOWN = 10  # per guard; the rest is counted
 def lines_here(results: Sequence[GuardResult], root: str) -> list[str]:
     """The lines, and where the user is not at the top of the repository the way there."""
     lines = violation_lines(results)
-    way = _way_to(root) if lines else None
+    return [*lines, *way_lines(root)] if lines else lines
+
+
+def way_lines(root: str) -> list[str]:
+    """One line with the way to the top of the repository; none where the user is there."""
+    way = _way_to(root)
     if way is None:
-        return lines
-    return [*lines, f"hint: {way}   first: paths and commands start at the top of the repository"]
+        return []
+    return [f"hint: {way}   first: paths and commands start at the top of the repository"]
 
 
 def _way_to(root: str) -> str | None:

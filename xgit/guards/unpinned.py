@@ -9,7 +9,7 @@ import os
 
 from xgit.guards import large_file
 from xgit.guards.large_file import dvc_at, home_of, out_of_git
-from xgit.guards.quoting import argument, shell_word
+from xgit.guards.quoting import argument, ignore_pattern, shell_word
 from xgit.record.model import Json, MentionedPath, RepoState, Violation
 
 ID = "unpinned"
@@ -53,7 +53,8 @@ def _named(state: RepoState, one: MentionedPath) -> Violation:
     home = home_of(state, one.add)
     first = "" if home is not None else "dvc init && "
     if one.reinclude is not None:
-        line = f"!/{one.reinclude}/*.dvc" if one.reinclude else "!/*.dvc"
+        folder = ignore_pattern(one.reinclude) if one.reinclude else ""
+        line = f"!{folder}/*.dvc"
         first = f"printf '%s\\n' {shell_word(line)} >> .gitignore && {first}"
     path = one.add.removeprefix(f"{home}/") if home else one.add
     return Violation(ID, subject, f"{first}{dvc_at(home or '')} add {argument(path)}")

@@ -197,11 +197,15 @@ class Lock(NamedTuple):
         path: relative to the root.
         versions: those it allows of each package, by the normal form of its name.
         stale: in words, how it differs from the pyproject.toml that it was made for.
+        elsewhere: packages, by that name, that come from no index: a commit, an address, a path.
+        gone: names and versions that no index has, where an index was asked.
     """
 
     path: str
     versions: Mapping[str, tuple[str, ...]]
     stale: tuple[str, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
+    gone: tuple[tuple[str, str], ...] = ()
 
 
 class Installed(NamedTuple):

@@ -53,6 +53,8 @@ class Pushed(NamedTuple):
         data: paths of pinned data that was pushed to a DVC remote.
         notes: sentences for the user.
         said: whether labels and notes went along.
+        refused: of verdicts that did not get there, though their experiments are there: name and
+            why, in a sentence.
     """
 
     remote: Remote
@@ -61,6 +63,12 @@ class Pushed(NamedTuple):
     data: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     said: bool = False
+    refused: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the remote has all that was to be pushed."""
+        return not self.refused and all(one.is_there for one in self.experiments)
 
 
 class Conflict(NamedTuple):

@@ -77,11 +77,12 @@ def push(
         )
         for one in plan.rows
     ]
-    notes = [*renumbered, *data.notes, *code.notes, *_verdict_notes(plan, refused, remote)]
+    notes = [*renumbered, *data.notes, *code.notes]
     if said.trouble:
         notes.append(f"labels and notes are not on {remote.name}: {said.trouble}")
     told = tuple(_with_advice(remote, one) for one in sent)
-    return Pushed(remote, told, code.branches, data.pushed, tuple(notes), said.pushed)
+    lost = () if dry_run else tuple(_refused_verdicts(plan, refused, remote))
+    return Pushed(remote, told, code.branches, data.pushed, tuple(notes), said.pushed, lost)
 
 
 def _plan(repo: Repo, ids: Sequence[str] | None, there: Mapping[str, str]) -> _Plan:
@@ -160,7 +161,7 @@ def _with_advice(remote: Remote, one: Sent) -> Sent:
     return one._replace(hint=mend(remote, one.reason or ""))
 
 
-def _verdict_notes(plan: _Plan, refused: Mapping[str, Refused], remote: Remote) -> Iterable[str]:
+def _refused_verdicts(plan: _Plan, refused: Mapping[str, Refused], remote: Remote) -> Iterable[str]:
     """Verdicts that did not get there; their experiments did."""
     others = dict.fromkeys(plan.conflicts, "another verdict has its number there")
     reasons = {**others, **{ref: why.reason for ref, why in refused.items()}}

@@ -35,11 +35,12 @@ def read_lock(root: Path, cache: Cache) -> tuple[Lock | None, tuple[str, ...]]:
         if not path.is_file():
             continue
         try:
-            versions, requires = _content(path, root, cache)
+            versions, requires, elsewhere = _content(path, root, cache)
             stale = _differences(root, requires) if requires is not None else ()
         except (BadDocument, OSError) as error:
             return None, (f"{name} was not compared with what is installed: {error}",)
-        return (Lock(name, versions, tuple(stale)), ()) if versions or stale else (None, ())
+        lock = Lock(name, versions, tuple(stale), elsewhere)
+        return (lock, ()) if versions or stale else (None, ())
     return None, ()
 
 
@@ -47,12 +48,14 @@ Versions = Mapping[str, tuple[str, ...]]
 Requires = Mapping[str, list[str]]
 
 
-def _content(path: Path, root: Path, cache: Cache) -> tuple[Versions, Requires | None]:
+def _content(
+    path: Path, root: Path, cache: Cache
+) -> tuple[Versions, Requires | None, frozenset[str]]:
     if path.name == "requirements.txt":
-        return _grouped(_pins(path, root, set())), None
+        return _grouped(_pins(path, root, set())), None, frozenset()
     found = _remembered(path, cache)
     versions = {name: tuple(some) for name, some in found["versions"].items()}
-    return versions, found["requires"]
+    return versions, found["requires"], frozenset(found["elsewhere"])
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
@@ -89,12 +92,12 @@ def _pins(path: Path, root: Path, seen: set[Path]) -> Iterator[tuple[str, str]]:
 def _remembered(path: Path, cache: Cache) -> dict[str, Json]:
     """The gist of a lock file, which takes long to parse, kept while its stat is the same."""
     stamp = Stamp.of(path.stat())
-    known = cache.document(f"{path}#lock", stamp)
+    known = cache.document(f"{path}#lock-2", stamp)
     if known is not None:
         return json.loads(known)  # type: ignore[no-any-return]
     gist = _gist(parse_toml(read_text(path)))
     if Stamp.of(path.stat()) == stamp:
-        cache.keep_document(f"{path}#lock", stamp, json.dumps(gist))
+        cache.keep_document(f"{path}#lock-2", stamp, json.dumps(gist))
     return gist
 
 
@@ -102,6 +105,7 @@ def _gist(document: Json) -> dict[str, Json]:
     """Versions by name; of uv.lock also what the project asked for when it was locked."""
     packages = _tables(document, "package") or _tables(document, "packages")
     pairs: list[tuple[str, str]] = []
+    elsewhere: set[str] = set()
     requires: Json = None
     for package in packages:
         name, version, source = (package.get(key) for key in ("name", "version", "source"))
@@ -111,7 +115,16 @@ def _gist(document: Json) -> dict[str, Json]:
             requires = _locked_requires(metadata if isinstance(metadata, dict) else {})
         if isinstance(name, str) and isinstance(version, str) and not in_place:
             pairs.append((name, version))
-    return {"versions": _grouped(pairs), "requires": requires}
+            elsewhere |= set() if _is_from_index(package) else {normal_name(name)}
+    return {"versions": _grouped(pairs), "requires": requires, "elsewhere": sorted(elsewhere)}
+
+
+def _is_from_index(package: Mapping[str, Json]) -> bool:
+    """uv.lock names the index as `source`; pylock.toml names what else there may be."""
+    source = package.get("source")
+    if isinstance(source, dict):
+        return "registry" in source
+    return not any(key in package for key in ("vcs", "directory", "archive"))
 
 
 def _tables(document: Json, key: str) -> list[dict[str, Json]]:

@@ -126,9 +126,9 @@ def ask(env: Environment, place: LockPlace) -> str | None:
     answer = _read_answer(place.directory / f"{mark}.json")
     if answer is not None and _is_fresh(answer, env):
         return None
-    uv = _find_uv(env.python.prefix, place)
+    uv = find_uv(env.python.prefix, place)
     if uv is None:
-        return _no_uv(place.environ.get(VARIABLE))
+        return why_no_uv(place.environ.get(VARIABLE))
     if not os.path.isfile(env.python.executable):
         return NO_PYTHON
     request = {
@@ -153,7 +153,7 @@ def _is_fresh(answer: Answer, env: Environment) -> bool:
     return wanted <= answer.locked or answer.age_seconds < _AGAIN_SECONDS["gap"]
 
 
-def _find_uv(prefix: str, place: LockPlace) -> str | None:
+def find_uv(prefix: str, place: LockPlace) -> str | None:
     """The uv that the user named, that PATH has, or that lies beside a Python."""
     named = place.environ.get(VARIABLE)
     root = os.fspath(place.root)
@@ -165,7 +165,8 @@ def _find_uv(prefix: str, place: LockPlace) -> str | None:
     )
 
 
-def _no_uv(named: str | None) -> str:
+def why_no_uv(named: str | None) -> str:
+    """Why none was found; `named` is the value of `XGIT_UV`, or None where it is not set."""
     if named is None:
         return NO_UV
     return f"{VARIABLE} names no program: {named}" if named else SWITCHED_OFF

@@ -30,7 +30,7 @@ _BENDING = ("UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE", "UV_EXCLUDE_NEWER", "U
 # An answer of "no" that is none: nobody was asked, or not as one who may know.
 _NO_NETWORK = re.compile(r"network (was|is) disabled|found in the cache")
 _NOT_ASKED = re.compile(rf"{_NO_NETWORK.pattern}|could not be queried")
-_NAMED = re.compile(r"\b([a-z0-9][a-z0-9-]*)==")
+NAMED = re.compile(r"\b([a-z0-9][a-z0-9-]*)==")
 _UNSATISFIABLE = 1  # uv's exit code for a "no"; every other is trouble
 _TOLD = 200
 
@@ -120,17 +120,22 @@ def _from_index(
     request: Mapping[str, Json], wanted: Mapping[str, str], environ: Mapping[str, str]
 ) -> tuple[str | None, list[dict[str, Json]]]:
     """What uv's cache tells without a network, else what the index tells."""
-    env = {name: value for name, value in environ.items() if name not in _BENDING}
-    env |= pip_config.uv_variables(Path(request["root"]), environ)
+    env = environment_for(Path(request["root"]), environ)
     limit = time.monotonic() + LIMIT_SECONDS
 
     def ask(pins: Mapping[str, str], *options: str) -> str:
-        return _compile(request, pins, options, env, limit - time.monotonic())
+        return compile_pins(request, pins, options, env, limit - time.monotonic())
 
     try:
         return pylock.read_entries(ask(wanted, "--offline"))
     except (NotAsked, Lacking):
         return _all_but_lacking(wanted, ask)
+
+
+def environment_for(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which uv is asked: the user's, without what bends its answer."""
+    env = {name: value for name, value in environ.items() if name not in _BENDING}
+    return env | pip_config.uv_variables(root, environ)
 
 
 def _all_but_lacking(pins: Mapping[str, str], ask: Ask) -> tuple[str | None, list[dict[str, Json]]]:
@@ -143,11 +148,11 @@ def _all_but_lacking(pins: Mapping[str, str], ask: Ask) -> tuple[str | None, lis
         try:
             return pylock.read_entries(ask(rest))
         except Lacking as error:
-            named = {name for name in _NAMED.findall(str(error)) if name in rest}
+            named = {name for name in NAMED.findall(str(error)) if name in rest}
         if len(rest) == 1:
             break
         if not named:
-            for half in _halves(rest):
+            for half in halves(rest):
                 python, found = _all_but_lacking(half, ask)
                 entries += found
             break
@@ -155,13 +160,14 @@ def _all_but_lacking(pins: Mapping[str, str], ask: Ask) -> tuple[str | None, lis
     return python, entries
 
 
-def _halves(pins: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def halves(pins: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The pins in two parts."""
     items = list(pins.items())
     middle = len(items) // 2
     return dict(items[:middle]), dict(items[middle:])
 
 
-def _compile(
+def compile_pins(
     request: Mapping[str, Json],
     pins: Mapping[str, str],
     options: tuple[str, ...],
