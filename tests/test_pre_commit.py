@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ import pytest
 import yaml
 
 from tests.conftest import BIN, Project, make_project
+from tests.dvc_project import copied, dvc, shared_template
+from tests.test_guard_secrets import GITHUB
 from xgit.guards import registry
 
 ROOT = Path(__file__).parent.parent
@@ -225,3 +228,104 @@ def test_a_native_hook_works_beside_it(runner: Runner) -> None:
     code, said = said_by(project, "git push origin :experiment/one")
     assert code == 1, said
     assert "experiment/one would be deleted" in said
+
+
+# ---------------------------------------------------------------- every cell of commit and push
+
+
+def _plant_secret(project: Project) -> None:
+    project.write("conf.yaml", f"key: {GITHUB}\n")
+
+
+def _plant_config(project: Project) -> None:
+    project.write("conf/config.yaml", "defaults:\n  - model: no_such_model\n")
+
+
+def _plant_variable(project: Project) -> None:
+    project.write("conf/config.yaml", "root: ${oc.env:UNDECLARED_ROOT}\n")
+
+
+def _plant_stale(project: Project) -> None:
+    data = project.root / "data/digits.csv"
+    data.unlink()
+    data.write_text("9,9,9\n")
+    project.write("note.txt", "something to commit")
+
+
+CELLS: dict[str, Callable[[Project], object]] = {
+    "unpinned": lambda it: (it.root / "new.csv").write_bytes(b"1" * 1_500_000),
+    "large-file": lambda it: (it.root / "new.bin").write_bytes(b"1" * 6_000_000),
+    "stale-pin": _plant_stale,
+    "config": _plant_config,
+    "variables": _plant_variable,
+    "secrets": _plant_secret,
+}
+
+
+@pytest.fixture(params=["pre-commit", "prek"])
+def data_runner(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    source: Source,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Runner:
+    """A project with pinned data and a Hydra config, whose hooks ask every guard of their stage."""
+    monkeypatch.setenv("PRE_COMMIT_HOME", str(source.caches / "pre-commit"))
+    monkeypatch.setenv("PREK_HOME", str(source.caches / "prek"))
+    project = copied(shared_template(tmp_path_factory.getbasetemp()), tmp_path / "copy")
+    project.write(
+        ".pre-commit-config.yaml",
+        "default_install_hook_types: [pre-commit, pre-push]\n"
+        f"repos:\n  - repo: {source.url}\n    rev: {source.rev}\n    hooks: [{{id: xgit-guard}}]\n",
+    )
+    project.write(
+        "train.py",
+        "import hydra\n\n\n"
+        "@hydra.main(version_base=None, config_path='conf', config_name='config')\n"
+        "def main(cfg):\n    pass\n\n\nmain()\n",
+    )
+    project.write("conf/config.yaml", "lr: 1\n")
+    project.commit()
+    found = Runner(request.param, project)
+    assert found("install").returncode == 0
+    return found
+
+
+def git(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", *args], cwd=project.root, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_every_guard_of_a_commit_refuses_one(data_runner: Runner) -> None:
+    project = data_runner.project
+    for guard, plant in CELLS.items():
+        plant(project)
+        project.git("add", "--all")
+        done = git(project, "commit", "-m", guard)
+        assert done.returncode == 1, (guard, done.stdout + done.stderr)
+        assert re.search(rf"^ *{guard}  ", done.stdout + done.stderr, re.MULTILINE), guard
+        project.git("reset", "--quiet", "--hard")
+        project.git("clean", "--quiet", "-fd")
+        dvc(project.root, "checkout", "--quiet", "--force")
+    project.write("fine.txt", "fine")
+    project.git("add", "--all")
+    done = git(project, "commit", "-m", "fine")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_data_that_is_on_no_remote_refuses_a_push(data_runner: Runner) -> None:
+    project = data_runner.project
+    project.write("more.csv", "1,2\n")
+    dvc(project.root, "add", "--quiet", "more.csv")
+    project.git("add", "--all")
+    done = git(project, "commit", "-m", "more")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = git(project, "push", "origin", "HEAD")
+    assert done.returncode == 1
+    assert "unpushed-data  more.csv" in done.stdout + done.stderr
+    dvc(project.root, "push", "--quiet")
+    assert git(project, "push", "origin", "HEAD").returncode == 0

@@ -226,6 +226,23 @@ def test_data_in_another_version(lab: Lab) -> None:
     assert verdict["metrics"]["accuracy"]["reproduced"] == [1]
 
 
+def test_data_that_is_gone_from_its_remote(lab: Lab) -> None:
+    for line in ("init -q", "remote add -q -d store ../store"):
+        dvc(lab.project.root, *line.split())
+    lab.project.write("data.csv", "1")
+    dvc(lab.project.root, "add", "-q", "data.csv")
+    dvc(lab.project.root, "push", "-q")
+    lab.record("int(open('data.csv').read())")
+    assert lab.reproduce()[0] == 0
+    [lost] = (path for path in (lab.project.root.parent / "store").rglob("*") if path.is_file())
+    lost.unlink()
+    code, verdict, told = lab.reproduce()
+    assert (code, verdict["result"], verdict["step"], verdict["runs"]) == (2, "failed", "data", 0)
+    assert "data: data.csv: DVC remote store does not have it" in told
+    assert verdict["ref"] == "refs/tags/reproduction/one/2"
+    assert [one.step for one in lab.verdicts()] == [None, "data"]
+
+
 # ---------------------------------------------------------------- asking
 
 

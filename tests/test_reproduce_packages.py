@@ -17,6 +17,7 @@ from tests.conftest import Project
 from tests.test_locking import wait_for_the_answer
 from tests.wheel_index import Index, serve
 from xgit.reproduce import sandbox
+from xgit.reproduce.place import base_directory
 
 pytestmark = pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed")
 needs_sandbox = pytest.mark.skipif(
@@ -152,3 +153,24 @@ def test_what_a_hermetic_run_lacked_is_named(bench: Bench) -> None:
     code, verdict, told = bench.reproduce("--hermetic")
     assert (code, verdict["result"], verdict["step"]) == (1, "failed", "run"), told
     assert f"it lacked the file {key}" in verdict["notes"]
+
+
+def test_killed_while_the_environment_is_built(bench: Bench) -> None:
+    bench.record()
+    shutil.rmtree(bench.folder / "cache")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "xgit", "exp", "reproduce", "one", "--trust"],
+        cwd=bench.project.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    with process.stderr:
+        while process.stderr.readline().decode().strip() != "· the environment":
+            assert process.poll() is None
+        process.kill()
+        process.wait(30)
+    assert len(list(base_directory().iterdir())) == 1
+    code, verdict, told = bench.reproduce()
+    assert (code, verdict["result"], verdict["ref"]) == (
+        0, "identical", "refs/tags/reproduction/one/1",
+    ), told  # fmt: skip
+    assert list(base_directory().iterdir()) == []
