@@ -46,6 +46,15 @@ class Lab:
         assert done.returncode in (0, 7), done.stderr
         self.push(name)
 
+    def pin_data(self) -> Path:
+        """`data.csv` with a 1 in it, in DVC and on its remote."""
+        for line in ("init -q", "remote add -q -d store ../store"):
+            dvc(self.project.root, *line.split())
+        data = self.project.write("data.csv", "1")
+        dvc(self.project.root, "add", "-q", "data.csv")
+        dvc(self.project.root, "push", "-q")
+        return data
+
     def push(self, name: str = "one") -> None:
         self.project.git("push", "--quiet", "origin", f"refs/tags/experiment/{name}")
 
@@ -209,11 +218,7 @@ def test_one_that_failed_fails_again(lab: Lab) -> None:
 
 def test_data_in_another_version(lab: Lab) -> None:
     """The run was allowed to use what is not what the pin says; a reproduction gets the pin."""
-    for line in ("init -q", "remote add -q -d store ../store"):
-        dvc(lab.project.root, *line.split())
-    data = lab.project.write("data.csv", "1")
-    dvc(lab.project.root, "add", "-q", "data.csv")
-    dvc(lab.project.root, "push", "-q")
+    data = lab.pin_data()
     lab.record("int(open('data.csv').read())")
     data.unlink()
     data.write_text("2")
@@ -227,11 +232,7 @@ def test_data_in_another_version(lab: Lab) -> None:
 
 
 def test_data_that_is_gone_from_its_remote(lab: Lab) -> None:
-    for line in ("init -q", "remote add -q -d store ../store"):
-        dvc(lab.project.root, *line.split())
-    lab.project.write("data.csv", "1")
-    dvc(lab.project.root, "add", "-q", "data.csv")
-    dvc(lab.project.root, "push", "-q")
+    lab.pin_data()
     lab.record("int(open('data.csv').read())")
     assert lab.reproduce()[0] == 0
     [lost] = (path for path in (lab.project.root.parent / "store").rglob("*") if path.is_file())
@@ -383,8 +384,9 @@ def test_a_timeout(lab: Lab) -> None:
 # ---------------------------------------------------------------- killed
 
 
-@pytest.mark.parametrize("step", ["the code", "the run"])
+@pytest.mark.parametrize("step", ["the code", "the data", "the run"])
 def test_killed_at_a_step_the_next_call_begins_anew(lab: Lab, step: str) -> None:
+    lab.pin_data()
     lab.record(program=PROGRAM + "\nimport os, time; time.sleep(30 if 'SLOW' in os.environ else 0)")
     process = subprocess.Popen(
         [sys.executable, "-m", "xgit", "exp", "reproduce", "one", "--here", "--trust"],
