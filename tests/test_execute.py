@@ -308,8 +308,8 @@ def test_ctrl_c_on_a_terminal_ends_everything(tmp_path: Path) -> None:
         import subprocess, sys, time
         a = subprocess.Popen(["sleep", "60"])
         b = subprocess.Popen(["sleep", "61"], start_new_session=True)
-        print("pids", a.pid, b.pid, "end", flush=True)
         try:
+            print("pids", a.pid, b.pid, "end", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             print("cleaned up", flush=True)
